@@ -6,6 +6,7 @@ import {
   input,
   makeValue,
   reachable,
+  type TensorType,
   typeOf,
   type Value,
 } from '../graph/index.ts';
@@ -75,23 +76,42 @@ export function undecided(
 const keyPattern = /^(\w+)\((.*)\) (\{.*\})$/;
 const operandPattern = /^(constant )?(f32|f64|i32|i64|u8|bool)\[([\d,]*)\]$/;
 
+/** A key taken apart. */
+export interface KeyParts {
+  /** The name of the primitive. */
+  readonly primitive: string;
+  readonly operands: readonly (TensorType & { readonly isConstant: boolean })[];
+  /** As JSON. */
+  readonly attributes: string;
+}
+
+/** The parts of a key; undefined where the text is none. */
+export function partsOfKey(key: string): KeyParts | undefined {
+  const [, primitive, list, attributes] = keyPattern.exec(key) ?? [];
+  if (primitive === undefined || list === undefined || attributes === undefined) return undefined;
+  const texts = list === '' ? [] : list.split(', ');
+  const operands = texts.flatMap((text) => {
+    const [, constantly, dtype, sizes] = operandPattern.exec(text) ?? [];
+    if (dtype === undefined) return [];
+    const shape = sizes ? sizes.split(',').map(Number) : [];
+    return [{ dtype: dtype as DType, shape, isConstant: constantly !== undefined }];
+  });
+  return operands.length < texts.length ? undefined : { primitive, operands, attributes };
+}
+
 /**
  * A value with this key, over new inputs and constants: what is to be timed, from its key alone. Undefined where the
  * text is not the key of a primitive.
  */
 export function valueOfKey(key: string): Value | undefined {
-  const [, name = '', operands = '', attributes = ''] = keyPattern.exec(key) ?? [];
-  const primitive = primitives().get(name);
+  const parts = partsOfKey(key);
+  const primitive = parts && primitives().get(parts.primitive);
   if (!primitive) return undefined;
-  const types = operands === '' ? [] : operands.split(', ').map((text) => operandPattern.exec(text));
-  const inputs = types.flatMap((match, i) => {
-    if (!match) return [];
-    const type = { dtype: match[2] as DType, shape: match[3] === '' ? [] : match[3]!.split(',').map(Number) };
-    return match[1] ? [constant(sampleTensor(type), `c${i}`)] : [input(`x${i}`, type.dtype, type.shape)];
-  });
-  if (inputs.length < types.length) return undefined;
+  const inputs = parts.operands.map(({ dtype, shape, isConstant }, i) =>
+    isConstant ? constant(sampleTensor({ dtype, shape }), `c${i}`) : input(`x${i}`, dtype, shape),
+  );
   try {
-    const value = makeValue(primitive, inputs, JSON.parse(attributes));
+    const value = makeValue(primitive, inputs, JSON.parse(parts.attributes));
     return choiceKey(value) === key ? value : undefined;
   } catch {
     return undefined; // written by hand, or by another version: the attributes are not this primitive's

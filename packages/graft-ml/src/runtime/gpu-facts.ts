@@ -47,6 +47,13 @@ export function gpuIdentity(): string {
 /** Linux's nodes of GPUs that compute: `renderD128`. */
 const renderNodes = (): string[] => listOr('/sys/class/drm').filter((name) => name.startsWith('renderD'));
 
+/** Why no session could be made on a GPU: the one line of ORT's complaint that says it. */
+export function failureOfSession(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  const [, reason = message] = /Failed to get a WebGPU adapter: (.*)/.exec(message) ?? [];
+  return reason.split('\n')[0]!.trim();
+}
+
 /** Whether NVIDIA's driver is there, on Linux. */
 export const hasNvidia = (): boolean => readOr('/proc/driver/nvidia/version', '') !== '';
 

@@ -15,7 +15,7 @@ import type { InferenceSession } from 'onnxruntime-common';
 import { loadOrt, loadSession } from './ort.ts';
 
 /** Makes a session of a model. */
-export type Load = (model: Uint8Array) => Promise<InferenceSession>;
+type Load = (model: Uint8Array) => Promise<InferenceSession>;
 
 /** A session as far as it is used here, whose outputs are all written into given tensors. */
 export type SessionInPlace = Session & Pick<InferenceSession, 'endProfiling'>;

@@ -5,6 +5,7 @@
 import { writeSync } from 'node:fs';
 import { encode, input } from '@graft-ml/core/graph';
 import { exp } from '@graft-ml/core/ops';
+import { failureOfSession } from './gpu-facts.ts';
 import { createSession, loadOrt } from './ort.ts';
 
 async function answer(device: string): Promise<string> {
@@ -14,9 +15,7 @@ async function answer(device: string): Promise<string> {
     const { y } = await session.run({ x: new (loadOrt().Tensor)('float32', Float32Array.of(0), [1]) });
     return y?.data[0] === 1 ? 'works' : `a session there computes exp(0) = ${y?.data[0]}`;
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    const [, reason = message] = /Failed to get a WebGPU adapter: (.*)/.exec(message) ?? [];
-    return reason.split('\n')[0]!.trim();
+    return failureOfSession(error);
   }
 }
 

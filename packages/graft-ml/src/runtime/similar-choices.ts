@@ -1,10 +1,10 @@
 import type { Value } from '@graft-ml/core/graph';
-import type { Choices } from '@graft-ml/core/internal/runtime/tuning';
+import { type Choices, partsOfKey } from '@graft-ml/core/internal/runtime/tuning';
 
 /** A key of a choice, taken apart. */
 interface Shape {
   readonly primitive: string;
-  /** What the types are, sizes left out: `f32[,,,], constant f32[]`. */
+  /** Everything of the operands but their sizes: their types, which are constants, and how many sizes they have. */
   readonly form: string;
   /** The logarithms of the sizes of each operand. */
   readonly operands: readonly (readonly number[])[];
@@ -55,16 +55,15 @@ export function similarChoices(
 }
 
 function shapeOf(key: string): Shape | undefined {
-  const match = /^(\w+)\((.*)\) (\{.*\})$/.exec(key);
-  if (!match) return undefined;
-  const [, primitive, types, attributes] = match as unknown as [string, string, string, string];
-  const sizes = [...types.matchAll(/\[([\d,]*)\]/g)].map(([, list]) => (list ? list.split(',').map(Number) : []));
-  return {
-    primitive,
-    form: types.replace(/\d+(?=[,\]])/g, ''),
-    operands: sizes.map((each) => each.map(Math.log)),
-    attributes: JSON.parse(attributes),
-  };
+  const parts = partsOfKey(key);
+  return (
+    parts && {
+      primitive: parts.primitive,
+      form: `${parts.operands.map(({ dtype, shape, isConstant }) => `${dtype} ${shape.length} ${isConstant}`)}`,
+      operands: parts.operands.map(({ shape }) => shape.map(Math.log)),
+      attributes: JSON.parse(parts.attributes),
+    }
+  );
 }
 
 /** The largest distance of two operands, each the sum over its sizes; infinite where nothing carries over. */

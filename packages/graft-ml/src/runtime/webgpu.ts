@@ -12,7 +12,7 @@ import { Runtime, type RuntimeOptions } from '@graft-ml/core/internal/runtime/ru
 import { timingMethod } from '@graft-ml/core/internal/runtime/tuning';
 import { type OpenedOrt, takingTurns, writtenBackend } from '@graft-ml/core/internal/runtime/written-backend';
 import type { InferenceSession } from 'onnxruntime-common';
-import { gpuIdentity } from './gpu-facts.ts';
+import { failureOfSession, gpuIdentity } from './gpu-facts.ts';
 import { createSession, loadOrt, ortVersion } from './ort.ts';
 
 export interface GpuRuntimeOptions extends Omit<RuntimeOptions, 'store' | 'shipped' | 'agreement'> {
@@ -64,10 +64,8 @@ function openGpu(): Promise<OpenedOrt> {
 }
 
 function noGpu(cause: unknown): UserError {
-  const message = cause instanceof Error ? cause.message : String(cause);
-  const [, reason = message.split('\n')[0]!] = /Failed to get a WebGPU adapter: (.*)/.exec(message) ?? [];
   return new UserError(
-    `${option('device', 'webgpu')}: ONNX Runtime finds no GPU here (${reason.trim()}). It reaches one by Vulkan on Linux, ` +
+    `${option('device', 'webgpu')}: ONNX Runtime finds no GPU here (${failureOfSession(cause)}). It reaches one by Vulkan on Linux, ` +
       'Direct3D 12 on Windows and Metal on macOS; on Linux the GPU’s Vulkan driver and libvulkan1 must be installed, and ' +
       `\`vulkaninfo --summary\` must list it. ${option('device', 'cpu')} needs none.`,
     { cause },
