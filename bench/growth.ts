@@ -1,6 +1,6 @@
 /*
  * How the cost of Graft's work grows with its size, each size in a process of its own:
- *   npm run build && node dist/bench/growth.js [images classes side batch inner-steps blocks] [--weights FILE] [--keep FOLDER] [--json]
+ *   npm run build && node dist/bench/growth.js [images classes side batch inner-steps] [--weights FILE] [--keep FOLDER] [--json]
  * Sizes that bench/results/growth.json has are not measured again without --again. What is fitted is processor time of all
  * threads, which other work on the machine changes little.
  */
@@ -245,7 +245,7 @@ await saveChart('growth', {
   series: Object.entries(results.costs).map(([name, own]) => {
     const [[firstSize, first]] = Object.entries(own) as [[string, Cost]];
     return {
-      name,
+      name: name.replace('-', ' '),
       points: Object.entries(own).map(([size, { processor }]) => [
         Number(size) / Number(firstSize),
         processor / first.processor,
