@@ -57,6 +57,8 @@ describe.skipIf(executablePath === undefined)('the site in Chromium', () => {
     page.on('request', (request) => requested.push(request.url()));
     page.on('console', (message) => said.push(message.text()));
     await page.goto(address + path, { waitUntil: 'networkidle' });
+    // VitePress gives buttons their titles when Vue has taken over the page that was built.
+    if (!path.startsWith('/api/')) await page.waitForFunction("'__vue_app__' in document.querySelector('#app')");
     return page;
   }
 
