@@ -107,7 +107,9 @@ export function sessionsInWorkers(work: MetaStepWork): Promise<Form> {
     () => ofOneTask(work),
     runtime,
     async (outputs) =>
-      openProgramPool(await runtime.encode(outputs), { threads: work.threads, shared: work.variables.keys() }),
+      openProgramPool(await runtime.encode(outputs), {
+        ...{ threads: work.threads, atOnce: work.tasks, shared: work.variables.keys() },
+      }),
   );
 }
 

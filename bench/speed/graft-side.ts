@@ -4,6 +4,7 @@
  *   node dist/bench/speed/graft-side.js '{"work": {…}, "threads": 2, "folder": "…"}'
  */
 import { createInterface } from 'node:readline';
+import { plural } from '@graft-ml/core/internal/base/plural';
 import { ortVersion } from 'graft-ml/internal/runtime/index';
 import { openMeta } from './graft-meta.ts';
 import { openNetwork } from './graft-network.ts';
@@ -36,7 +37,7 @@ const open = isMeta(work) ? await openMeta(work, threads, folder) : await openNe
 const ready: Ready = {
   versions: { node: process.version, onnxruntime: ortVersion() },
   check: open.check,
-  setting: isMeta(work) ? `${threads} sessions of one thread` : `${threads} threads`,
+  setting: isMeta(work) ? metaSetting(work.tasks, threads) : `${threads} threads`,
 };
 console.log(JSON.stringify(ready));
 
@@ -56,3 +57,9 @@ for await (const line of createInterface({ input: process.stdin })) {
   console.log(JSON.stringify(turn));
 }
 await open.close();
+
+/** What a pool of programs makes of its threads. */
+function metaSetting(tasks: number, threads: number): string {
+  const sessions = Math.min(tasks, threads);
+  return `${plural(sessions, 'session')} of ${plural(Math.floor(threads / sessions), 'thread')}`;
+}

@@ -49,7 +49,7 @@ function taskOf(name: LearnerName, changes: Partial<MetaTask> = {}): MetaTask {
     average: null,
     patience: null,
     seed: 5,
-    tasks: tasksHere(async (outputs, _shared, runtime) => inSequence(await runtime.compile(outputs))),
+    tasks: tasksHere(async (outputs, { runtime }) => inSequence(await runtime.compile(outputs))),
     ...changes,
   };
 }

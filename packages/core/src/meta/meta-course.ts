@@ -115,6 +115,7 @@ async function openPhase(
           outputs: trainingGraph(network, learner, shape, { trained: names, outer }),
           side: 'train',
           episodes: episodes.train,
+          atOnce: task.tasksPerStep,
         }),
       ),
       test: keep(
@@ -123,6 +124,7 @@ async function openPhase(
           outputs: testGraph(network, learner, shape, testSteps),
           side: 'validation',
           episodes: episodes.validation,
+          atOnce: Math.min(chunk, task.validationEpisodes),
         }),
       ),
       update: keep(await runtime.compile(updateStep(gradients, { ...task, settings, average: task.average !== null }))),

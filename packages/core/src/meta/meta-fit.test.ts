@@ -55,7 +55,7 @@ function course(name: LearnerName) {
     ),
     average: null,
     patience: null,
-    tasks: tasksHere(async (outputs, _shared, on) => inSequence(await on.compile(outputs))),
+    tasks: tasksHere(async (outputs, tasks) => inSequence(await tasks.runtime.compile(outputs))),
   });
 }
 

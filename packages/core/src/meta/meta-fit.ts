@@ -136,7 +136,7 @@ export function metaTask(
   };
 }
 
-const oneByOne: CompileTasks = async (outputs, _shared, runtime) => inSequence(await runtime.compile(outputs));
+const oneByOne: CompileTasks = async (outputs, { runtime }) => inSequence(await runtime.compile(outputs));
 
 /** Every parameter is trained, and learned inner rates; neither these nor biases and norms decay. */
 function settingOf({ name, kind, shape }: Variable): ParameterSetting | null {

@@ -74,8 +74,8 @@ async function afterOneStep(tasksPerStep: number, parallel: CompileTasks): Promi
 
 const inThreads =
   (threads: number): CompileTasks =>
-  async (graph, shared) =>
-    openProgramPool(await runtime.encode(graph), { threads, shared });
+  async (graph, { shared, atOnce }) =>
+    openProgramPool(await runtime.encode(graph), { threads, atOnce, shared });
 
 let alone: ParallelProgram;
 beforeAll(async () => {

@@ -18,6 +18,8 @@ export interface TaskWork {
   readonly side: 'train' | 'validation';
   readonly episodes: EpisodeSource;
   readonly shape: EpisodeShape;
+  /** The most tasks of a call. */
+  readonly atOnce: number;
 }
 
 /** Tasks to be done at the same values. */
@@ -40,11 +42,16 @@ export interface TaskProgram extends AsyncDisposable {
 /** Opens the graph of a task for many tasks. */
 export type OpenTasks = (work: TaskWork) => Promise<TaskProgram>;
 
-/** Compiles the graph of a task for many tasks. `shared` are the inputs that all have in common. */
+/** Compiles the graph of a task for many tasks. */
 export type CompileTasks = (
   outputs: Readonly<Record<string, Value>>,
-  shared: Iterable<string>,
-  runtime: Runtime,
+  tasks: {
+    /** The inputs that all tasks have in common. */
+    readonly shared: Iterable<string>;
+    readonly runtime: Runtime;
+    /** The most tasks of a call. Default: enough for every thread. */
+    readonly atOnce?: number;
+  },
 ) => Promise<ParallelProgram>;
 
 /** An episode under the names that the graphs of a task know it by. */
@@ -59,8 +66,8 @@ export function feedsOfEpisode({ support, supportLabels, query, queryLabels }: E
 
 /** Tasks whose episodes are drawn by this process, which computes them, too. */
 export function tasksHere(compile: CompileTasks): OpenTasks {
-  return async ({ outputs, shared, runtime, episodes, shape }) => {
-    const program = await compile(outputs, shared, runtime);
+  return async ({ outputs, episodes, shape, ...tasks }) => {
+    const program = await compile(outputs, tasks);
     const draw = (addresses: readonly EpisodeAddress[]) => ({
       name: JSON.stringify(addresses),
       feeds: addresses.map((address) => feedsOfEpisode(episodes.draw(shape, address))),

@@ -17,7 +17,8 @@ export async function openTester(
   const entry = learners[options.config.learner];
   if (entry.kind === 'baseline') return openBaselineTester(network, values, { ...options, baseline: entry });
   const graph = testGraph(network, learner, taskShape(shape), steps);
-  const program = await parallel(graph, learnerVariables(network, learner).keys(), runtime);
+  const shared = learnerVariables(network, learner).keys();
+  const program = await parallel(graph, { shared, runtime });
   return {
     async test(episodes) {
       const results = await program.runAll(values, episodes.map(feedsOfEpisode));

@@ -58,7 +58,7 @@ export async function prepareMeta(
   return { ...prepared, notes: [...said, ...prepared.notes] };
 }
 
-/** The runtime of tasks: on the processor every session has one thread, and as many stand side by side. */
+/** The runtime of tasks, whose kernels are chosen for sessions of one thread. */
 export function taskRuntime(
   device: DeviceName,
   {
@@ -86,15 +86,15 @@ export function taskRuntime(
 
 /**
  * Tasks side by side, in as many sessions as there are threads; one also gets a thread, so that the number changes no
- * bit. What a backend of the program's own compiles cannot be sent to a thread, nor what a GPU runs, of which a process
+ * bit. Only where fewer tasks come at once than there are threads does a session have several of them. What a backend of the program's own compiles cannot be sent to a thread, nor what a GPU runs, of which a process
  * has one: there they come one after the other.
  */
 export function sideBySide(threads: number, backend: Backend | undefined): CompileTasks {
-  return async (outputs, shared, runtime) => {
+  return async (outputs, { shared, atOnce, runtime }) => {
     if (backend || runtime.device !== 'cpu') return inSequence(await runtime.compile(outputs));
     const graph = await runtime.encode(outputs);
     const timed = runtime instanceof TimedRuntime ? runtime.timed(graph) : undefined;
-    return openProgramPool(graph, { threads, shared, timed });
+    return openProgramPool(graph, { threads, atOnce, shared, timed });
   };
 }
 

@@ -12,8 +12,8 @@ import type { InferenceSession } from 'onnxruntime-common';
 import { defaultCache } from '../cache/folder-cache.ts';
 import { cudaBackend } from './cuda.ts';
 import { chooseDevice, type DeviceName } from './devices.ts';
+import { optionsOf } from './graph-options.ts';
 import { loadInPlace } from './in-place.ts';
-import { withoutIdleOptimizers } from './optimizers.ts';
 import { loadOrt, loadSession, ortVersion } from './ort.ts';
 import { shippedChoices } from './shipped-choices.ts';
 import { similarChoices } from './similar-choices.ts';
@@ -89,10 +89,7 @@ let cpuFeatures: Promise<Features> | undefined;
 /** ORT's processor kernels in this process. */
 export function cpuBackend(threads: number, session: InferenceSession.SessionOptions = {}): Backend {
   const loadWith = (model: Uint8Array, count: number, further: InferenceSession.SessionOptions = {}) =>
-    loadInPlace(
-      (bytes) => loadSession(bytes, count, mergedOptions(withoutIdleOptimizers(model), session, further)),
-      model,
-    );
+    loadInPlace((bytes) => loadSession(bytes, count, mergedOptions(optionsOf(model), session, further)), model);
   const load = (model: Uint8Array) => loadWith(model, threads);
   const wrap = wrapWith(loadOrt().Tensor);
   return {

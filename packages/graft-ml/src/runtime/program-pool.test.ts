@@ -28,6 +28,12 @@ test('gives what one session gives, in the order of the feeds', async () => {
   expect(await pool.runAll(shared(1), feeds)).toEqual(await alone.runAll(shared(1), feeds));
 });
 
+test('fewer tasks at once than threads: sessions of several threads, which give the same', async () => {
+  const graph = await runtime.encode(outputs);
+  await using one = await openProgramPool(graph, { threads: 3, atOnce: 1, shared: ['w', 'b'] });
+  expect(await one.runAll(shared(1), feeds)).toEqual(await alone.runAll(shared(1), feeds));
+});
+
 test('sees what is shared as it is at each call', async () => {
   const [first, second] = [await pool.runAll(shared(1), feeds), await pool.runAll(shared(2), feeds)];
   expect(second).toEqual(await alone.runAll(shared(2), feeds));

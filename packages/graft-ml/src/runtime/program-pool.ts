@@ -16,8 +16,13 @@ import { builtWorker } from '../files/own-process.ts';
 import { bytesOf, type ProgramCall, type ProgramThreadData, type SharedTensor } from './shared-tensor.ts';
 
 export interface ProgramPoolOptions {
-  /** The number of sessions, of one thread each. */
+  /** The number of threads in all. */
   readonly threads: number;
+  /**
+   * The most tasks that come at once. Where they are fewer than the threads there are as many sessions as tasks, which
+   * share the threads equally; else each session has one thread. Default: no fewer than the threads.
+   */
+  readonly atOnce?: number | undefined;
   /** The inputs that `runAll` shares. Every other one is fed with each task. */
   readonly shared: Iterable<string>;
   /** The program as a profiler knows it, whose kernels are timed. Default: none are. */
@@ -30,8 +35,9 @@ export interface ProgramPoolOptions {
  */
 export async function openProgramPool(
   graph: EncodedGraph,
-  { threads, shared: names, timed }: ProgramPoolOptions,
+  { threads, atOnce = threads, shared: names, timed }: ProgramPoolOptions,
 ): Promise<ParallelProgram> {
+  const sessions = Math.min(threads, atOnce);
   const wanted = new Set(names);
   const plain: EncodedGraph = { model: graph.model, inputs: typesOf(graph.inputs), outputs: typesOf(graph.outputs) };
   const shared = Object.fromEntries(
@@ -40,12 +46,13 @@ export async function openProgramPool(
   const workerData: ProgramThreadData = {
     graph: plain,
     shared,
-    timing: timed ? { threads, ended: new Int32Array(new SharedArrayBuffer(4)) } : null,
+    threads: Math.floor(threads / sessions),
+    timing: timed ? { sessions, ended: new Int32Array(new SharedArrayBuffer(4)) } : null,
   };
   const pool = new Tinypool({
     filename: builtWorker('runtime/program-worker.js'),
-    minThreads: threads,
-    maxThreads: threads,
+    minThreads: sessions,
+    maxThreads: sessions,
     workerData,
   });
   let version = 0;
@@ -57,7 +64,7 @@ export async function openProgramPool(
   };
   try {
     await explainMemory(() =>
-      Promise.all(Array.from({ length: threads }, () => pool.run(undefined, { name: 'ready' }))),
+      Promise.all(Array.from({ length: sessions }, () => pool.run(undefined, { name: 'ready' }))),
     );
   } catch (error) {
     await release();
@@ -73,7 +80,7 @@ export async function openProgramPool(
   };
   // Each thread keeps such a task until all have one, so that every thread gets one.
   const endTiming = (): Promise<(readonly TimedRun[])[]> =>
-    Promise.all(Array.from({ length: threads }, () => pool.run(undefined, { name: 'endTiming' })));
+    Promise.all(Array.from({ length: sessions }, () => pool.run(undefined, { name: 'endTiming' })));
   timed?.timedBy(endTiming);
   return {
     async runAll(values, feeds) {

@@ -1,5 +1,5 @@
 /*
- * A thread with a session of its own, of one ORT thread. What is shared lies in memory that all threads see; the main
+ * A thread with a session of its own, as a rule of one ORT thread. What is shared lies in memory that all threads see; the main
  * thread writes it while nothing is computed.
  */
 
@@ -15,11 +15,11 @@ import { loadOrt, loadSession } from './ort.ts';
 import { bytesOf, type ProgramCall, type ProgramThreadData } from './shared-tensor.ts';
 import { timedSession } from './timed-session.ts';
 
-const { graph, shared, timing } = Tinypool.workerData as ProgramThreadData;
+const { graph, shared, threads, timing } = Tinypool.workerData as ProgramThreadData;
 // ORT's optimizers find nothing in an unrolled inner loop that makes it faster, and take five times as long to look for
 // it as all else (docs/performance.md).
 const load = (options: InferenceSession.SessionOptions = {}) =>
-  loadInPlace((model) => loadSession(model, 1, { graphOptimizationLevel: 'disabled', ...options }), graph.model);
+  loadInPlace((model) => loadSession(model, threads, { graphOptimizationLevel: 'disabled', ...options }), graph.model);
 const timed = timing && timedSession(load);
 const program = (timed ?? load()).then((opened) => new Program(opened, graph, wrapWith(loadOrt().Tensor)));
 // ORT reads no shared memory, so each thread has a copy.
@@ -43,6 +43,6 @@ export async function ready(): Promise<void> {
 export async function endTiming(): Promise<readonly TimedRun[]> {
   if (!timing || !timed) return [];
   Atomics.add(timing.ended, 0, 1);
-  while (Atomics.load(timing.ended, 0) < timing.threads) await setTimeout(1);
+  while (Atomics.load(timing.ended, 0) < timing.sessions) await setTimeout(1);
   return (await timed).endTiming();
 }

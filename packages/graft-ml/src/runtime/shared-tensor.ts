@@ -11,8 +11,10 @@ export interface SharedTensor {
 export interface ProgramThreadData {
   readonly graph: EncodedGraph;
   readonly shared: Readonly<Record<string, SharedTensor>>;
-  /** For kernels that are timed: the number of threads, and of those that have been told to end it. */
-  readonly timing: { readonly threads: number; readonly ended: Int32Array } | null;
+  /** Of the session. */
+  readonly threads: number;
+  /** For kernels that are timed: the number of sessions, and of those that have been told to end it. */
+  readonly timing: { readonly sessions: number; readonly ended: Int32Array } | null;
 }
 
 /** One run of the program. `version` is another one when what is shared has changed. */

@@ -123,7 +123,7 @@ export async function adaptMeta(
     support: supportTensor(views, preprocessing),
     steps,
     runtime,
-    parallel: async (outputs, _shared, own) => inSequence(await own.compile(outputs)),
+    parallel: async (outputs, tasks) => inSequence(await tasks.runtime.compile(outputs)),
     own: { maxPerClass: shots ?? null },
     noted: { folder: '', ...noted },
     versions: host.versions,

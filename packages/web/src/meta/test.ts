@@ -74,7 +74,7 @@ export async function testMeta(
   await using opening = metaTest({
     ...{ run: path, folder: 'the collection', of: side, opened, shape, steps: options.steps, count, runtime },
     draw: (index) => sets[side].draw(shape, [seed, side, index]),
-    parallel: async (outputs, _shared, own) => inSequence(await own.compile(outputs)),
+    parallel: async (outputs, tasks) => inSequence(await tasks.runtime.compile(outputs)),
   });
   const { test } = await opening.test({ signal, onProgress: options.onProgress });
   return test;

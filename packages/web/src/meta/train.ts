@@ -145,6 +145,6 @@ async function prepare(
   return preparedMeta(config, {
     ...{ backbone, preprocessing, sets, runtime },
     threads: 1,
-    parallel: async (outputs, _shared, own) => inSequence(await own.compile(outputs)),
+    parallel: async (outputs, tasks) => inSequence(await tasks.runtime.compile(outputs)),
   });
 }

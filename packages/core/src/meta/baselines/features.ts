@@ -34,7 +34,7 @@ export async function openFeatures(
   });
   const images = input('images', 'u8', [batchSize, ...network.input.shape]);
   const features = network.forward(scope, images);
-  const program = await parallel({ features }, variablesOf(network).keys(), runtime);
+  const program = await parallel({ features }, { shared: variablesOf(network).keys(), runtime });
   const known = new Map<string, Float32Array>();
   return {
     async of(pixels) {
