@@ -39,7 +39,11 @@ Times Graft beside PyTorch and others, in turns, each in a process of its own th
   --again       measures rows that are there already
   --list        prints the rows without measuring
   --json        prints the rows as JSON
-  --out         default: a file for this machine in bench/results/speed`;
+  --out         default: a file for this machine in bench/results/speed
+
+npm run bench -- full --models resnet18 --batches 16 --python /tmp/venv/bin/python
+npm run bench -- maml protonet --sides 28
+npm run bench -- start predict --images photos --weights squeezenet1_1.safetensors`;
 
 const { values: options, positionals: kinds } = parseArgs({
   allowPositionals: true,
@@ -59,6 +63,7 @@ const { values: options, positionals: kinds } = parseArgs({
     list: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
     out: { type: 'string' },
+    help: { type: 'boolean', short: 'h', default: false },
   },
 });
 
@@ -148,7 +153,7 @@ function lineOf({ name, graft, peers }: Row): string {
 
 const machine = thisMachine();
 const out = options.out ?? resultsOf(machine);
-if (kinds.length === 0) console.log(help);
+if (options.help || kinds.length === 0) console.log(help);
 else {
   const done = existsSync(out) && !options.again ? readResults(out, machine).rows : {};
   const open = wantedRows().filter(({ name }) => !(name in done));

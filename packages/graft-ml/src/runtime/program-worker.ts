@@ -17,9 +17,12 @@ import { timedSession } from './timed-session.ts';
 
 const { graph, shared, threads, timing } = Tinypool.workerData as ProgramThreadData;
 // ORT's optimizers find nothing in an unrolled inner loop that makes it faster, and take five times as long to look for
-// it as all else (docs/performance.md).
+// it as all else (docs/performance.md). A plan of its memory would double it (`graph-options.ts`).
 const load = (options: InferenceSession.SessionOptions = {}) =>
-  loadInPlace((model) => loadSession(model, threads, { graphOptimizationLevel: 'disabled', ...options }), graph.model);
+  loadInPlace(
+    (model) => loadSession(model, threads, { graphOptimizationLevel: 'disabled', enableMemPattern: false, ...options }),
+    graph.model,
+  );
 const timed = timing && timedSession(load);
 const program = (timed ?? load()).then((opened) => new Program(opened, graph, wrapWith(loadOrt().Tensor)));
 // ORT reads no shared memory, so each thread has a copy.

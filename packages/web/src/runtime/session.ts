@@ -23,6 +23,8 @@ export async function loadSession(
       ort.InferenceSession.create(model, {
         executionProviders: ['wasm'],
         graphOptimizationLevel: 'all',
+        // A plan of a run's memory would stand beside what its first run took, which a page never gives back.
+        enableMemPattern: false,
         ...quiet,
         ...options,
       }),
