@@ -37,7 +37,7 @@ export async function openProgramPool(
   graph: EncodedGraph,
   { threads, atOnce = threads, shared: names, timed }: ProgramPoolOptions,
 ): Promise<ParallelProgram> {
-  const sessions = Math.min(threads, atOnce);
+  const sessions = Math.max(1, Math.min(threads, atOnce));
   const wanted = new Set(names);
   const plain: EncodedGraph = { model: graph.model, inputs: typesOf(graph.inputs), outputs: typesOf(graph.outputs) };
   const shared = Object.fromEntries(

@@ -75,7 +75,7 @@ export function metaHeader(event: MetaReadyEvent): string[] {
   const isBaseline = learners[learner].kind === 'baseline';
   const augmented = config.augment === null ? '' : `, images augmented: ${textOf('augment', config.augment)}`;
   const training =
-    `${metaSteps} meta-steps of ${metaBatch} episodes, ${plural(epochsOf(config), 'validation')}, ${optimizer} at ` +
+    `${metaSteps} meta-steps of ${plural(metaBatch, 'episode')}, ${plural(epochsOf(config), 'validation')}, ${optimizer} at ` +
     `${learningRate} (${schedule}), seed ${config.seed}${augmented}`;
   const [images = '', ...parts] = sets.header.lines;
   return [
@@ -97,10 +97,17 @@ export function metaHeader(event: MetaReadyEvent): string[] {
       ['training', isBaseline ? 'none' : training],
       [
         'threads',
-        `${threads}, an episode each${memory === null ? '' : `, about ${formatBytes(memory)} of memory each`}`,
+        threadsText(threads, metaBatch) + (memory === null ? '' : `, about ${formatBytes(memory)} of memory each`),
       ],
     ]),
   ];
+}
+
+/** Where a step has fewer episodes than there are threads, they share them. */
+function threadsText(threads: number, episodes: number): string {
+  return episodes < threads
+    ? `${threads}, for ${plural(episodes, 'episode')} at a time`
+    : `${threads}, an episode each`;
 }
 
 /** The inner loop, and the parameters that it adapts. */
