@@ -42,7 +42,7 @@ const withWeights = 2 ** 20;
  *
  * There ORT plans no memory. Its plan of a whole run is made after the first, and is one more block beside the memory
  * that the first run took piece by piece, which stays: with it a step takes up to twice the memory, and the second step
- * three times as long as any other, for steps that are 0 to 3 % faster.
+ * up to three times as long as any other, for steps that are as a rule 0 to 3 % faster.
  */
 export function optionsOf(model: Uint8Array): InferenceSession.SessionOptions {
   if (model.length >= withWeights) return {};
