@@ -2,8 +2,8 @@
  * Measures the choices of kernels that come with Graft, and writes them to assets/kernels/<instruction set>.json:
  *   npm run build && node dist/scripts/measure-kernels.js [--passes 3]
  * They are timed by processor time on one thread, which other work on the machine hardly changes. A choice is kept if
- * more than half of the passes agree on it. What is in the file already and still holds is not measured again; --anew
- * does.
+ * more than half of the passes agree on it. What is in the file already is not measured again, unless a lowering has come
+ * since that the shape can have; --anew measures all.
  */
 import { mkdir } from 'node:fs/promises';
 import { cpus } from 'node:os';
@@ -14,7 +14,7 @@ import { formatOwnJson } from '@graft-ml/core/internal/base/own-json';
 import { primitives } from '@graft-ml/core/internal/ops/index';
 import { timeAll } from '@graft-ml/core/internal/runtime/runtime';
 import { allCandidates } from '@graft-ml/core/internal/runtime/timing';
-import { undecided } from '@graft-ml/core/internal/runtime/tuning';
+import { undecided, valueOfKey } from '@graft-ml/core/internal/runtime/tuning';
 import { replaceFile } from 'graft-ml/internal/files/write';
 import { cpuBackend } from 'graft-ml/internal/runtime/create';
 import { ortVersion } from 'graft-ml/internal/runtime/ort';
@@ -41,9 +41,10 @@ const { values: flags } = parseArgs({
 const passes = Number(flags.passes);
 const backend = cpuBackend(1);
 const features = await backend.features();
+const candidates = allCandidates(features);
 const set = instructionSet(features);
 const earlier = flags.anew ? undefined : await readShipped(set);
-const choices: Record<string, string> = earlier ? { ...validChoices(earlier, ortVersion()) } : {};
+const choices: Record<string, string> = earlier ? holding(earlier) : {};
 
 const done: Shipped['models'] = [];
 for (const work of models) {
@@ -64,9 +65,19 @@ for (const size of metaSides) {
   await measure({ model: 'conv4', batchSize: shape.way * shape.shots, size }, ofOneTask(metaStepWork(task)));
 }
 
+/** The choices of a file that were made among all lowerings that the shape can have today. */
+function holding(shipped: Shipped): Record<string, string> {
+  const hadAll = (key: string) => {
+    const value = valueOfKey(key);
+    const known = shipped.lowerings[key.split('(')[0]!] ?? [];
+    return value !== undefined && candidates(value).every((name) => known.includes(name));
+  };
+  return Object.fromEntries(Object.entries(validChoices(shipped, ortVersion())).filter(([key]) => hadAll(key)));
+}
+
 /** Measures what is open in a graph. */
 async function measure(work: Shipped['models'][number], outputs: Readonly<Record<string, Value>>): Promise<void> {
-  const open = undecided(Object.values(outputs), allCandidates(features), choices);
+  const open = undecided(Object.values(outputs), candidates, choices);
   const agreed = await agreement(work.model, open);
   Object.assign(choices, agreed);
   done.push(work);

@@ -13,15 +13,18 @@ import {
 
 /**
  * Kernels that only some builds of ORT have, or have in one form: blocked convolutions (`com.microsoft.nchwc`) with 8
- * or with 16 channels in a block, and a convolution that adds a tensor to its result.
+ * or with 16 channels in a block, a convolution that adds a tensor to its result, and a product with a transposed operand.
  */
-export type Feature = 'nchwc8' | 'nchwc16' | 'fusedConvSum';
+export type Feature = 'nchwc8' | 'nchwc16' | 'fusedConvSum' | 'fusedMatMul';
 export type Features = ReadonlySet<Feature>;
 
 /** A node that was added: ask for the outputs that are wanted, by position. */
 export interface OnnxNode {
   output(index: number): string;
 }
+
+/** Numbers of the longest constants that are compared by content. */
+const mostCompared = 512;
 
 const opset = 18;
 /** ORT's own operators (FusedMatMul and the blocked convolutions): the two domains every CPU build of it knows. */
@@ -37,7 +40,7 @@ export const dataType: { readonly [D in DType]: number } = { f32: 1, u8: 2, i32:
 export class OnnxBuilder {
   readonly #graph = new BinaryWriter();
   readonly #nodes = new Map<string, NodeRecord>();
-  readonly #constants = new Map<string, string>();
+  readonly #constants = new Map<string | Tensor, string>();
   readonly #onCpu = new Set<string>();
   /**
    * Whether the graph is for a device beside the CPU. All its nodes have names then, and ORT's own operators that only the
@@ -103,15 +106,16 @@ export class OnnxBuilder {
   /** An initializer with these numbers, under a name of its own or a made-up one. */
   constant(value: Tensor, ownName?: string): string {
     const { dtype, shape, data } = value;
-    // Small ones (axes, shapes, scalars) are shared by content; comparing large ones would cost more than it saves.
-    const isShared = data.length <= 16 && ownName === undefined;
-    const key = isShared ? `${dtype}[${shape}]${[...data].map((x) => (Object.is(x, -0) ? '-0' : x))}` : '';
-    const known = key && this.#constants.get(key);
+    // Small ones (axes, shapes, scalars) are shared by content; comparing large ones would cost more than it saves, so
+    // they are shared where they are one object.
+    const isSmall = data.length <= mostCompared;
+    const key = isSmall ? `${dtype}[${shape}]${[...data].map((x) => (Object.is(x, -0) ? '-0' : x))}` : value;
+    const known = ownName === undefined && this.#constants.get(key);
     if (known) return known;
     const name = ownName ?? this.#fresh();
     const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
     writeTensor(this.#graph, { name, type: dataType[dtype], shape, bytes }, 5);
-    if (key) this.#constants.set(key, name);
+    if (ownName === undefined) this.#constants.set(key, name);
     return name;
   }
 

@@ -2,6 +2,7 @@ import { createRuntime } from 'graft-ml/internal/runtime/index';
 import { describe, expect, test } from 'vitest';
 import { relativeError } from '../../../../test/golden.ts';
 import { gaussian } from '../../../../test/run.ts';
+import { sizeOf } from '../base/tensor.ts';
 import { vjp } from '../grad/index.ts';
 import { applicableLowerings, type Features, input, reachable, type Value } from '../graph/index.ts';
 import { choiceKey } from '../runtime/tuning.ts';
@@ -11,7 +12,7 @@ import { type ConvGeometry, channelCombine, conv2d, maxPool, type PoolOptions } 
  * Golden runs use the default lowerings: here the others are compared with them. Of the two sizes of block a machine
  * has one, or (not on x86) none.
  */
-const everything: Features = new Set(['nchwc8', 'nchwc16', 'fusedConvSum']);
+const everything: Features = new Set(['nchwc8', 'nchwc16', 'fusedConvSum', 'fusedMatMul']);
 
 const geometry = (kernel: number, options: Partial<ConvGeometry> = {}): ConvGeometry => {
   const side = (kernel - 1) / 2;
@@ -103,6 +104,57 @@ describe('every lowering equals the default one', () => {
     );
     expect(sizes[0]! + sizes[1]!).toBeLessThan(2);
     if (process.arch === 'x64') expect(sizes[0]! + sizes[1]!).toBe(1);
+  });
+});
+
+describe('Winograd’s convolution', () => {
+  const [n, from, to, height, width] = [2, 192, 24, 10, 7] as const;
+  const shapes = { x: [n, from, height, width], w: [to, from, 3, 3], dy: [n, to, height, width] } as const;
+  const numbers = { x: gaussian(shapes.x, 'x'), w: gaussian(shapes.w, 'w'), dy: gaussian(shapes.dy, 'dy') };
+
+  /** The sums of the definition in double precision: y, dx and dw. */
+  function exactly(): Record<'y' | 'dx' | 'dw', Float64Array> {
+    const [y, dx, dw] = [shapes.dy, shapes.x, shapes.w].map((shape) => new Float64Array(sizeOf(shape)));
+    const { x, w, dy } = numbers;
+    for (let image = 0; image < n; image++)
+      for (let o = 0; o < to; o++)
+        for (let i = 0; i < from; i++)
+          for (let tap = 0; tap < 9; tap++) {
+            const [down, right] = [Math.floor(tap / 3) - 1, (tap % 3) - 1];
+            const weight = (o * from + i) * 9 + tap;
+            for (let row = Math.max(0, -down); row < Math.min(height, height - down); row++)
+              for (let column = Math.max(0, -right); column < Math.min(width, width - right); column++) {
+                const at = ((image * to + o) * height + row) * width + column;
+                const seen = ((image * from + i) * height + row + down) * width + column + right;
+                y![at]! += x.data[seen]! * w.data[weight]!;
+                dx![seen]! += dy.data[at]! * w.data[weight]!;
+                dw![weight]! += dy.data[at]! * x.data[seen]!;
+              }
+          }
+    return { y: y!, dx: dx!, dw: dw! };
+  }
+
+  test('has rounding errors of the size of a direct one in single precision', async () => {
+    const [x, w] = [input('x', 'f32', shapes.x), input('w', 'f32', shapes.w)];
+    const y = conv2d(x, w, geometry(3));
+    const [dx, dw] = vjp([y], [input('dy', 'f32', shapes.dy)], [x, w]);
+    const values = { y, dx: dx!, dw: dw! };
+    const exact = exactly();
+    for (const [name, value] of Object.entries(values)) {
+      const expected = exact[name as keyof typeof exact];
+      const scale = Math.sqrt(expected.reduce((sum, each) => sum + each ** 2, 0) / expected.length);
+      const errorOf = async (lowering: string) => {
+        const choices = { [choiceKey(value)]: lowering };
+        await using program = await createRuntime({ cache: null, threads: 1, choices }).compile({ [name]: value });
+        const { data } = (await program.run(numbers))[name]!;
+        return (
+          Math.sqrt(expected.reduce((sum, each, i) => sum + (Number(data[i]) - each) ** 2, 0) / data.length) / scale
+        );
+      };
+      const [direct, winograd] = [await errorOf(applicableLowerings(value)[0]!), await errorOf('winograd')];
+      expect(winograd, `${name}: ${winograd} beside ${direct}`).toBeLessThan(2e-6);
+      expect(winograd, name).toBeLessThan(10 * direct);
+    }
   });
 });
 

@@ -3,7 +3,7 @@ import { availableParallelism, cpus } from 'node:os';
 import type { Features } from '@graft-ml/core/graph';
 import type { Cache } from '@graft-ml/core/internal/fit/cache';
 import { addComparedPooling } from '@graft-ml/core/internal/ops/compared-pool';
-import { addBlockedLowerings } from '@graft-ml/core/internal/ops/conv-lowerings/blocked';
+import { addProcessorLowerings } from '@graft-ml/core/internal/ops/conv-lowerings/processor';
 import { type Backend, wrapWith } from '@graft-ml/core/internal/runtime/backend';
 import { probeFeatures } from '@graft-ml/core/internal/runtime/features';
 import { Runtime, type RuntimeOptions } from '@graft-ml/core/internal/runtime/runtime';
@@ -21,7 +21,7 @@ import { timedSession } from './timed-session.ts';
 import { webgpuRuntime } from './webgpu.ts';
 
 // Once and for all: which lowerings there are is part of what choices are stored under.
-addBlockedLowerings();
+addProcessorLowerings();
 addComparedPooling();
 
 export interface NodeRuntimeOptions extends Omit<RuntimeOptions, 'store' | 'shipped' | 'similar'> {

@@ -8,8 +8,8 @@ import { cpuBackend, createRuntime } from './create.ts';
 import { instructionSet, readShipped, shippedPath, shippedSchema, validChoices } from './shipped-choices.ts';
 
 const sets: readonly (readonly [set: string, features: readonly Feature[]])[] = [
-  ['x64-avx512', ['nchwc16', 'fusedConvSum']],
-  ['x64-avx2', ['nchwc8', 'fusedConvSum']],
+  ['x64-avx512', ['nchwc16', 'fusedConvSum', 'fusedMatMul']],
+  ['x64-avx2', ['nchwc8', 'fusedConvSum', 'fusedMatMul']],
 ];
 
 describe.each(sets)('the choices that come with Graft for %s', async (set, ofSet) => {

@@ -1,11 +1,9 @@
 import type { OnnxBuilder, Value } from '../../graph/index.ts';
-import { conv2dOp, inputGradOp, weightGradOp } from '../conv.ts';
 import type { ConvGeometry, InputGradAttributes } from '../conv-geometry.ts';
-import { addLowerings, type LoweringRule } from '../define.ts';
+import type { LoweringRule } from '../define.ts';
 import {
   type Blocking,
   blockDepthwise,
-  blockings,
   domain,
   fits,
   isDepthwise,
@@ -15,7 +13,6 @@ import {
   reorder,
   unblock,
 } from './blocked-nodes.ts';
-import { depthwiseWeightGrad, groupedWeightGrad, stackedMatMul } from './blocked-weight-grad.ts';
 import { reach, reshape, transpose } from './nodes.ts';
 
 /** The convolution of images and weights that are both blocked already; its result in the common layout. */
@@ -31,7 +28,8 @@ function convolve(
   return unblock(b, b.emit('Conv', [x, weights], attributes, domain), value.shape[1]!);
 }
 
-function forward({ feature, block }: Blocking): LoweringRule<ConvGeometry> {
+/** A convolution of images and weights that are blocked first. */
+export function blockedConv({ feature, block }: Blocking): LoweringRule<ConvGeometry> {
   return {
     requires: feature,
     applies: (value, { groups }) => fits(value, groups, block, isThin(value, groups, block)),
@@ -132,7 +130,7 @@ function exchangedWeights(b: OnnxBuilder, w: string, value: Value, groups: numbe
  * Convolutions with the kernel flipped and its channels exchanged: one with stride 1; else one for each phase, with the
  * taps that meet it, and a concatenation.
  */
-function inputGrad({ feature, block }: Blocking): LoweringRule<InputGradAttributes> {
+export function blockedInputGrad({ feature, block }: Blocking): LoweringRule<InputGradAttributes> {
   return {
     requires: feature,
     applies: (value, attributes) => hasPhases(value, attributes) && fits(value, attributes.groups, block),
@@ -161,19 +159,4 @@ function inputGrad({ feature, block }: Blocking): LoweringRule<InputGradAttribut
       return unblock(b, interleave(b, phases, value.shape, block), channels);
     },
   };
-}
-
-const named = <T>(rule: (blocking: Blocking) => T) =>
-  Object.fromEntries(blockings.map((each) => [`blocked${each.block}`, rule(each)]));
-
-/** Adds the blocked lowerings to the convolutions. WebAssembly and GPUs have no such kernels, so a page leaves this out. */
-export function addBlockedLowerings(): void {
-  addLowerings(conv2dOp, named(forward));
-  addLowerings(inputGradOp, named(inputGrad));
-  addLowerings(weightGradOp, named(depthwiseWeightGrad));
-  addLowerings(weightGradOp, {
-    stackedMatMul,
-    grouped8: groupedWeightGrad(blockings[0]!),
-    grouped16: groupedWeightGrad(blockings[1]!),
-  });
 }
