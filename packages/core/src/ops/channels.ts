@@ -2,10 +2,10 @@ import { ShapeError } from '../base/errors.ts';
 import { type Shape, sizeOf } from '../base/tensor.ts';
 import { type OnnxBuilder, typeOf, type Value } from '../graph/index.ts';
 import { atRuntime, defineOp, expectDType, lowerComposition, ownBuffer, sameShape } from './define.ts';
-import { add, mul, rsqrt, square, sub } from './elementwise.ts';
+import { add, mul, rsqrt, sub } from './elementwise.ts';
 import { perOutput } from './flops.ts';
 import { reduceMean, reduceSum } from './reduce.ts';
-import { reshape } from './shape.ts';
+import { concat, joined, reshape, separated } from './shape.ts';
 
 /*
  * The parts of batch normalisation: sums over, and factors for, each channel of (n, c, …). A batch norm as a plain
@@ -31,12 +31,69 @@ export function channelSum(x: Value): Value {
   return reduceSum(x, others(x));
 }
 
-/** The mean and the biased variance of each channel (c), and x less its mean. */
-export function channelMoments(x: Value): { mean: Value; variance: Value; centred: Value } {
+/** With fewer pixels a channel's product is too short for its call: it wins at 28x28, and loses at 14x14. */
+const fewestPixels = 512;
+
+const dotOp = defineOp('ChannelDot', {
+  infer: ([x, y]) => {
+    expectPerChannel('channelDot', x!);
+    if (typeOf(x!) === typeOf(y!)) return { dtype: x!.dtype, shape: [channelsOf(x!)] };
+    throw new ShapeError({ op: 'channelDot', expected: typeOf(x!), received: typeOf(y!) });
+  },
+  vjp: (dz, [x, y]) => [mul(y!, channelwise(dz, x!)), mul(x!, channelwise(dz, x!))],
+  lowerings: {
+    /** Products of matrices, one for each channel of each image: nothing is written that has to be read again. */
+    matmul: {
+      lower: (builder, names, { inputs }) => {
+        const [x] = inputs;
+        const [n, channels, ...size] = x!.shape as [number, number, ...number[]];
+        if (builder.isBesideCpu || sizeOf(size) < fewestPixels) {
+          return lowerComposition(builder, names, inputs, (u, v) => [channelSum(mul(u!, v!))])[0]!;
+        }
+        const [a, b] = names.map((name) => lowerReshape(builder, name, x!.shape, [n * channels, 1, sizeOf(size)]));
+        const products = builder.emit('FusedMatMul', [a!, b!], { transB: 1 }, 'com.microsoft');
+        const perImage = lowerReshape(builder, products, [n * channels, 1, 1], [n, channels]);
+        return builder.emit('ReduceSum', [perImage, builder.integers([0])], { keepdims: 0 });
+      },
+    },
+  },
+  flops: ({ inputs: [x] }) => 2 * sizeOf(x!.shape),
+  memory: ownBuffer,
+  evaluate: atRuntime,
+});
+
+/** Σ x·y of each channel. (n, c, …), (n, c, …) → (c). */
+export function channelDot(x: Value, y: Value): Value {
+  return dotOp([x, y], {});
+}
+
+interface Moments {
+  readonly mean: Value;
+  readonly variance: Value;
+  readonly centred: Value;
+}
+
+function momentsOf(x: Value): Moments {
   const mean = reduceMean(x, others(x));
   const centred = sub(x, channelwise(mean, x));
   // From the centred numbers: E[x²] - E[x]² would be one pass less, and all rounding error where the mean is large.
-  return { mean, variance: reduceMean(square(centred), others(x)), centred };
+  return { mean, variance: mul(channelDot(centred, centred), channelsOf(x) / sizeOf(x.shape)), centred };
+}
+
+/** The moments of parts that are joined along the channels. Where a part stands in several wholes, its own are shared. */
+function joinedMoments(parts: readonly Value[]): Moments {
+  const each = parts.map(momentsOf);
+  const join = (name: keyof Moments, axis: number) =>
+    concat(
+      each.map((moments) => moments[name]),
+      axis,
+    );
+  return { mean: join('mean', 0), variance: join('variance', 0), centred: join('centred', 1) };
+}
+
+/** The mean and the biased variance of each channel (c), and x less its mean. */
+export function channelMoments(x: Value): { mean: Value; variance: Value; centred: Value } {
+  return joinedMoments(joined(x, 1));
 }
 
 function expectPerChannel(op: string, x: Value, ...perChannel: readonly Value[]): void {
@@ -68,8 +125,8 @@ const combineOp = defineOp('ChannelCombine', {
   vjp: (dz, [x, y, a, b]) => [
     mul(dz, channelwise(a!, dz)),
     mul(dz, channelwise(b!, dz)),
-    channelSum(mul(dz, x!)),
-    channelSum(mul(dz, y!)),
+    channelDot(dz, x!),
+    channelDot(dz, y!),
     channelSum(dz),
   ],
   lowerings: {
@@ -106,6 +163,12 @@ export function channelCombine(x: Value, y: Value, a: Value, b: Value, c: Value)
   return combineOp([x, y, a, b, c], {});
 }
 
+/** x may be in parts, joined along the channels: a dense block normalises the same features again and again. */
+const operandsOf = (inputs: readonly Value[]) => {
+  const [weight, bias] = inputs.slice(-2) as [Value, Value];
+  return { parts: inputs.slice(0, -2), weight, bias };
+};
+
 const scaleOf = (weight: Value, variance: Value, epsilon: number) => mul(weight, rsqrt(add(variance, epsilon)));
 
 /*
@@ -113,38 +176,45 @@ const scaleOf = (weight: Value, variance: Value, epsilon: number) => mul(weight,
  * db = Σ dy, dw = Σ dy·x̂, dx = w·r · (dy - db/N - x̂ · dw/N)   (Ioffe & Szegedy 2015, section 3, put together).
  */
 const batchNormOp = defineOp<{ epsilon: number }>('BatchNorm', {
-  infer: ([x, ...perChannel]) => {
-    expectPerChannel('batchNorm', x!, ...perChannel);
-    return { dtype: x!.dtype, shape: x!.shape };
+  infer: (inputs) => {
+    const { parts, weight, bias } = operandsOf(inputs);
+    const { dtype, shape } = concat(parts, 1);
+    expectPerChannel('batchNorm', concat(parts, 1), weight, bias);
+    return { dtype, shape };
   },
-  vjp: (dy, [x, weight], _y, { epsilon }) => {
-    const { variance, centred } = channelMoments(x!);
+  vjp: (dy, inputs, y, { epsilon }) => {
+    const { parts, weight } = operandsOf(inputs);
+    const { variance, centred } = joinedMoments(parts);
     const r = rsqrt(add(variance, epsilon));
-    const scale = mul(weight!, r);
+    const scale = mul(weight, r);
     const db = channelSum(dy);
-    const dw = mul(channelSum(mul(dy, centred)), r);
-    const perNumber = mul(scale, -channelsOf(x!) / sizeOf(x!.shape));
-    return [channelCombine(dy, centred, scale, mul(perNumber, mul(dw, r)), mul(perNumber, db)), dw, db];
+    const dw = mul(channelDot(dy, centred), r);
+    const perNumber = mul(scale, -channelsOf(y) / sizeOf(y.shape));
+    const dx = channelCombine(dy, centred, scale, mul(perNumber, mul(dw, r)), mul(perNumber, db));
+    return [...separated(dx, parts, 1), dw, db];
   },
   lowerings: {
     plain: {
       lower: (builder, names, { inputs }, { epsilon }) =>
-        lowerComposition(builder, names, inputs, (x, weight, bias) => {
-          const { variance, centred } = channelMoments(x!);
-          return [add(mul(centred, channelwise(scaleOf(weight!, variance, epsilon), x!)), channelwise(bias!, x!))];
+        lowerComposition(builder, names, inputs, (...operands) => {
+          const { parts, weight, bias } = operandsOf(operands);
+          const { variance, centred } = joinedMoments(parts);
+          const scaled = mul(centred, channelwise(scaleOf(weight, variance, epsilon), centred));
+          return [add(scaled, channelwise(bias, centred))];
         })[0]!,
     },
     /** Scale and shift as a depthwise 1x1 convolution: one pass, and ORT fuses a ReLU that follows. */
     depthwise: {
-      applies: ({ inputs: [x] }) => hasPixels(x!),
+      applies: hasPixels,
       lower: (builder, names, value, { epsilon }) => {
         const images = asImages(value);
-        const [x, kernel, bias] = lowerComposition(builder, names, value.inputs, (u, weight, shift) => {
-          const { variance, centred } = channelMoments(u!);
-          const scale = scaleOf(weight!, variance, epsilon);
-          return [reshape(centred, images), reshape(scale, [channelsOf(u!), 1, 1, 1]), shift!];
+        const [x, kernel, shift] = lowerComposition(builder, names, value.inputs, (...operands) => {
+          const { parts, weight, bias } = operandsOf(operands);
+          const { variance, centred } = joinedMoments(parts);
+          const scale = scaleOf(weight, variance, epsilon);
+          return [reshape(centred, images), reshape(scale, [channelsOf(value), 1, 1, 1]), bias];
         });
-        const y = builder.emit('Conv', [x!, kernel!, bias!], depthwise(value));
+        const y = builder.emit('Conv', [x!, kernel!, shift!], depthwise(value));
         return lowerReshape(builder, y, images, value.shape);
       },
     },
@@ -152,9 +222,10 @@ const batchNormOp = defineOp<{ epsilon: number }>('BatchNorm', {
   flops: perOutput(7), // mean, difference, its square and their mean, (x - m)·s + b
   memory: {
     ...ownBuffer,
-    reads: ({ inputs: [x, weight, bias] }) => {
-      const { centred, variance } = channelMoments(x!);
-      return [centred, variance, weight!, bias!];
+    reads: ({ inputs }) => {
+      const { parts, weight, bias } = operandsOf(inputs);
+      const { centred, variance } = joinedMoments(parts);
+      return [centred, variance, weight, bias];
     },
   },
   evaluate: atRuntime,
@@ -162,5 +233,5 @@ const batchNormOp = defineOp<{ epsilon: number }>('BatchNorm', {
 
 /** (x - mean) / √(variance + ε) · weight + bias with each channel's own moments. x (n, c, …), weight and bias (c). */
 export function batchNormalise(x: Value, weight: Value, bias: Value, epsilon: number): Value {
-  return batchNormOp([x, weight, bias], { epsilon });
+  return batchNormOp([...joined(x, 1), weight, bias], { epsilon });
 }

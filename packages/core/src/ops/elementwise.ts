@@ -248,9 +248,28 @@ export const sign = unary('Sign', {
   evaluate: atRuntime,
 });
 
-/** y = max(x, 0). dx = dy · [y > 0]. A comparison that is cast is a third cheaper than sign(y) or `where`. */
+/** Above 1 / steepest, the smallest normal number, min(x · steepest, 1) is 1. */
+const steepest = 2 ** 126;
+
+/**
+ * [x > 0] as a number. Its derivative is zero. With min(max(x · 2¹²⁶, 0), 1) it is one pass over memory; a comparison that is
+ * cast takes two, and `Sign` or `Where` longer than both.
+ */
+const isPositive = unary('IsPositive', {
+  vjp: () => null,
+  lowering: {
+    lower: (b, [x], { dtype }) =>
+      dtype === 'f32' && !b.isBesideCpu
+        ? b.emit('HardSigmoid', [x!], { alpha: { float: steepest }, beta: { float: 0 } })
+        : b.emit('Cast', [b.emit('Greater', [x!, b.constant(zeros(dtype, []))])], { to: dataType[dtype] }),
+  },
+  memory: ownBuffer,
+  evaluate: (x) => Number(x > 0),
+});
+
+/** y = max(x, 0). dx = dy · [y > 0]. */
 export const relu = unary('Relu', {
-  vjp: (dy, _x, y) => mul(dy, cast(greater(y, constant(zeros(y.dtype, []))), y.dtype)),
+  vjp: (dy, _x, y) => mul(dy, isPositive(y)),
   evaluate: atRuntime,
 });
 

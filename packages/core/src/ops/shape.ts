@@ -119,14 +119,7 @@ const concatOp = defineOp<{ axis: number }>('Concat', {
     const length = inputs.reduce((sum, x) => sum + x.shape[axis]!, 0);
     return { dtype: first!.dtype, shape: first!.shape.map((d, i) => (i === axis ? length : d)) };
   },
-  vjp: (dy, inputs, _y, { axis }) => {
-    let offset = 0;
-    return inputs.map((x) => {
-      const start = offset;
-      offset += x.shape[axis]!;
-      return sliceAxis(dy, axis, start, offset);
-    });
-  },
+  vjp: (dy, inputs, _y, { axis }) => separated(dy, inputs, axis),
   lowerings: { onnx: { lower: (b, inputs, _value, { axis }) => b.emit('Concat', inputs, { axis }) } },
   flops: free,
   memory: ownBuffer,
@@ -149,6 +142,22 @@ export function concat(values: readonly Value[], axis: number): Value {
   const [first] = values;
   if (!first) throw new ShapeError({ op: 'concat', expected: 'at least one value', received: 'none' });
   return values.length === 1 ? first : concatOp(values, { axis: normaliseAxis('concat', axis, first.shape.length) });
+}
+
+/** What the concatenation of these parts has of each, along this axis. */
+export function separated(whole: Value, parts: readonly Value[], axis: number): Value[] {
+  let offset = 0;
+  return parts.map((part) => {
+    const start = offset;
+    offset += part.shape[axis]!;
+    return sliceAxis(whole, axis, start, offset);
+  });
+}
+
+/** What `concat` joined along this axis, however often; for any other value, itself. */
+export function joined(value: Value, axis: number): readonly Value[] {
+  const isJoined = value.op === concatOp.primitive && value.attributes.axis === axis;
+  return isJoined ? value.inputs.flatMap((part) => joined(part, axis)) : [value];
 }
 
 type SliceAttributes = { starts: readonly number[]; ends: readonly number[]; steps: readonly number[] };
