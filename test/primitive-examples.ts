@@ -104,11 +104,13 @@ export const examples: Readonly<Record<string, readonly Example[]>> = {
   Gelu: one('normal'),
   Tanh: one('normal'),
   Sigmoid: one('normal'),
+  Silu: one('normal'),
   Clip: [example([[3, 5]], 'separated', { low: -0.75, high: 0.75 })],
   HardSigmoid: one('separated'),
   Abs: one('separated'),
   Sign: one('separated'),
   Relu: one('separated'),
+  IsPositive: one('separated'),
   StopGradient: one('normal'),
   Square: one('normal'),
   Greater: two('separated'),
@@ -169,9 +171,33 @@ export const examples: Readonly<Record<string, readonly Example[]>> = {
   BatchNorm: [
     example([[3, 2, 2, 3], [2], [2]], 'normal', { epsilon: 0.1 }),
     example([[5, 3], [3], [3]], 'normal', { epsilon: 0.1 }),
+    example([[3, 2, 2, 3], [3, 1, 2, 3], [3], [3]], 'normal', { epsilon: 0.1 }),
   ],
   LayerNorm: [example([[2, 3, 4], [4], [4]], 'normal', { epsilon: 0.1 })],
   LayerNormInverseDeviation: [example([[2, 3, 4], [4], [4]], 'normal', { epsilon: 0.1 })],
+  ChannelDot: [
+    example(
+      [
+        [2, 3, 2, 2],
+        [2, 3, 2, 2],
+      ],
+      'linear',
+    ),
+    example(
+      [
+        [4, 3],
+        [4, 3],
+      ],
+      'linear',
+    ),
+    example(
+      [
+        [2, 2, 32, 16],
+        [2, 2, 32, 16],
+      ],
+      'linear',
+    ),
+  ],
   ChannelCombine: [
     example([[2, 3, 2, 2], [2, 3, 2, 2], [3], [3], [3]], 'linear'),
     example([[4, 3], [4, 3], [3], [3], [3]], 'linear'),

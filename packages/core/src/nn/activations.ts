@@ -1,5 +1,5 @@
 import type { Value } from '../graph/index.ts';
-import { abs, add, clip, exp, hardSigmoid, log, maximum, mul, neg, sigmoid } from '../ops/index.ts';
+import { abs, add, clip, exp, hardSigmoid, log, maximum, mul, neg } from '../ops/index.ts';
 
 /** y = min(max(x, 0), 6). */
 export function relu6(x: Value): Value {
@@ -16,10 +16,7 @@ export function hardSwish(x: Value): Value {
   return mul(x, hardSigmoid(x));
 }
 
-/** y = x · sigmoid(x), also called swish (Ramachandran et al. 2017). */
-export function silu(x: Value): Value {
-  return mul(x, sigmoid(x));
-}
+export { silu } from '../ops/index.ts';
 
 /**
  * y = log(1 + eˣ), as ½·(x + |x|) + log(1 + e^-|x|), which overflows nowhere. dx = dy · sigmoid(x), at 0 too, where

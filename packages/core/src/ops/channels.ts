@@ -1,6 +1,6 @@
 import { ShapeError } from '../base/errors.ts';
 import { type Shape, sizeOf } from '../base/tensor.ts';
-import { type OnnxBuilder, typeOf, type Value } from '../graph/index.ts';
+import { type OnnxBuilder, type TensorType, typeOf, type Value } from '../graph/index.ts';
 import { atRuntime, defineOp, expectDType, lowerComposition, ownBuffer, sameShape } from './define.ts';
 import { add, mul, rsqrt, sub } from './elementwise.ts';
 import { perOutput } from './flops.ts';
@@ -31,8 +31,8 @@ export function channelSum(x: Value): Value {
   return reduceSum(x, others(x));
 }
 
-/** With fewer pixels a channel's product is too short for its call: it wins at 28x28, and loses at 14x14. */
-const fewestPixels = 512;
+/** With fewer pixels a channel's product, or convolution, is too short for its call: it wins at 28x28, and loses at 14x14. */
+const hasManyPixels = ({ shape }: TensorType) => sizeOf(shape.slice(2)) >= 512;
 
 const dotOp = defineOp('ChannelDot', {
   infer: ([x, y]) => {
@@ -46,11 +46,13 @@ const dotOp = defineOp('ChannelDot', {
     matmul: {
       lower: (builder, names, { inputs }) => {
         const [x] = inputs;
-        const [n, channels, ...size] = x!.shape as [number, number, ...number[]];
-        if (builder.isBesideCpu || sizeOf(size) < fewestPixels) {
+        const [n, channels] = x!.shape as [number, number];
+        if (builder.isBesideCpu || !hasManyPixels(x!)) {
           return lowerComposition(builder, names, inputs, (u, v) => [channelSum(mul(u!, v!))])[0]!;
         }
-        const [a, b] = names.map((name) => lowerReshape(builder, name, x!.shape, [n * channels, 1, sizeOf(size)]));
+        const [a, b] = names.map((name) =>
+          lowerReshape(builder, name, x!.shape, [n * channels, 1, sizeOf(x!.shape.slice(2))]),
+        );
         const products = builder.emit('FusedMatMul', [a!, b!], { transB: 1 }, 'com.microsoft');
         const perImage = lowerReshape(builder, products, [n * channels, 1, 1], [n, channels]);
         return builder.emit('ReduceSum', [perImage, builder.integers([0])], { keepdims: 0 });
@@ -169,6 +171,9 @@ const operandsOf = (inputs: readonly Value[]) => {
   return { parts: inputs.slice(0, -2), weight, bias };
 };
 
+/** Of parts there is nothing to time, as each layer of a dense block has a shape of its own: the form goes by the pixels. */
+const isJoined = ({ inputs }: Value) => inputs.length > 3;
+
 const scaleOf = (weight: Value, variance: Value, epsilon: number) => mul(weight, rsqrt(add(variance, epsilon)));
 
 /*
@@ -195,6 +200,7 @@ const batchNormOp = defineOp<{ epsilon: number }>('BatchNorm', {
   },
   lowerings: {
     plain: {
+      applies: (value) => !isJoined(value) || !hasManyPixels(value),
       lower: (builder, names, { inputs }, { epsilon }) =>
         lowerComposition(builder, names, inputs, (...operands) => {
           const { parts, weight, bias } = operandsOf(operands);
@@ -205,7 +211,7 @@ const batchNormOp = defineOp<{ epsilon: number }>('BatchNorm', {
     },
     /** Scale and shift as a depthwise 1x1 convolution: one pass, and ORT fuses a ReLU that follows. */
     depthwise: {
-      applies: hasPixels,
+      applies: (value) => hasPixels(value) && (!isJoined(value) || hasManyPixels(value)),
       lower: (builder, names, value, { epsilon }) => {
         const images = asImages(value);
         const [x, kernel, shift] = lowerComposition(builder, names, value.inputs, (...operands) => {

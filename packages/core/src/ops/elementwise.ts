@@ -1,5 +1,5 @@
 import { ShapeError } from '../base/errors.ts';
-import { type DType, f32, sizeOf, tensor, zeros } from '../base/tensor.ts';
+import { bytesPerElement, type DType, f32, sizeOf, tensor, zeros } from '../base/tensor.ts';
 import { constant, dataType, type Memory, type TensorType, typeOf, type Value } from '../graph/index.ts';
 import {
   alias,
@@ -222,6 +222,18 @@ export const sigmoid = unary('Sigmoid', {
 });
 
 /**
+ * y = x · sigmoid(x), also called swish (Ramachandran et al. 2017). dx = dy · s · (1 + x - y) for s = sigmoid(x), which is
+ * s + y · (1 - s) in four passes over memory, where the derivative of the product has six.
+ */
+export const silu = unary('Silu', {
+  vjp: (dy, x, y) => mul(dy, mul(sigmoid(x), add(sub(x, y), 1))),
+  lowering: { lower: (b, [x]) => b.emit('Mul', [x!, b.emit('Sigmoid', [x!])]) },
+  flops: perOutput(2),
+  memory: { ...ownBuffer, workspace: ({ dtype, shape }) => bytesPerElement[dtype] * sizeOf(shape) },
+  evaluate: atRuntime,
+});
+
+/**
  * y = min(max(x/6 + 1/2, 0), 1) (Howard et al. 2019, section 5.2). dx = dy/6 · [y² < y], which is 0 < y < 1.
  *
  * One operator: MobileNet v3's forward pass takes 0.75 of the time that it took with a clipped sum, its training step
@@ -263,6 +275,7 @@ const isPositive = unary('IsPositive', {
         ? b.emit('HardSigmoid', [x!], { alpha: { float: steepest }, beta: { float: 0 } })
         : b.emit('Cast', [b.emit('Greater', [x!, b.constant(zeros(dtype, []))])], { to: dataType[dtype] }),
   },
+  flops: free,
   memory: ownBuffer,
   evaluate: (x) => Number(x > 0),
 });

@@ -8,7 +8,7 @@ import { primitives } from './index.ts';
 
 /** These pass nothing back: integers and truth values have no derivative, and one op is there to stop it. */
 const notDifferentiable = new Set(
-  'Sign StopGradient Greater GreaterOrEqual Less LessOrEqual Equal ArgMax MaxPoolIndices'.split(' '),
+  'Sign IsPositive StopGradient Greater GreaterOrEqual Less LessOrEqual Equal ArgMax MaxPoolIndices'.split(' '),
 );
 
 /**

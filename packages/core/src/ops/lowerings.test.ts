@@ -56,6 +56,8 @@ const cases: Record<string, Value[]> = {
   }),
   '3x3, stride 2, even': evenConvolution(16, 1, 3),
   '2x2, stride 2, even': evenConvolution(16, 1, 2, 0),
+  '1x1, stride 2': convolution(16, 32, 1, { strides: [2, 2] }),
+  '2x2, stride 3 and 2, asymmetric pads': convolution(16, 8, 2, { strides: [3, 2], pads: [1, 0, 1, 1] }),
   'depthwise 5x5, stride 2, even': evenConvolution(16, 16, 5),
   'groups of 16': convolution(32, 32, 3, { groups: 2 }),
   'groups of 16, stride 2, even': evenConvolution(32, 2, 3),

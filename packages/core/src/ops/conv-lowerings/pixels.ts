@@ -24,16 +24,16 @@ export function pixelByPixel(b: OnnxBuilder, x: string, [n, channels, height, wi
   return transpose(b, reshape(b, x, [n! * channels!, height! * width!]), [1, 0]);
 }
 
-/** (h·w, n·c) → (n, c, h, w), where row `along rows + along columns` is the pixel of a row and a column of the images. */
+/** Rows (count, n·c) → (n, c, h, w): the pixel of a row and a column of the images is row `along rows + along columns`. */
 export function asImages(
   b: OnnxBuilder,
-  pixels: string,
+  rows: string,
   shape: readonly number[],
-  [alongRows, alongColumns]: readonly [readonly number[], readonly number[]],
+  along: readonly [rows: readonly number[], columns: readonly number[]],
 ): string {
   const [height, width] = shape.slice(2) as [number, number];
-  const indices = b.emit('Add', [b.constant(i32([height, 1], alongRows)), b.constant(i32([1, width], alongColumns))]);
-  const ordered = b.emit('Gather', [pixels, indices], { axis: 0 });
+  const indices = b.emit('Add', [b.constant(i32([height, 1], along[0])), b.constant(i32([1, width], along[1]))]);
+  const ordered = b.emit('Gather', [rows, indices], { axis: 0 });
   return reshape(b, exchanged(b, reshape(b, ordered, [height * width, -1])), shape);
 }
 

@@ -3,7 +3,8 @@ import { addLowerings } from '../define.ts';
 import { blockedConv, blockedInputGrad } from './blocked.ts';
 import { type Blocking, blockings } from './blocked-nodes.ts';
 import { depthwiseWeightGrad, groupedWeightGrad } from './blocked-weight-grad.ts';
-import { gatheredMatMul, stackedMatMul } from './matmul-weight-grad.ts';
+import { gatheredWeightGrad } from './gathered-weight-grad.ts';
+import { stackedMatMul } from './matmul-weight-grad.ts';
 import { winogradConv, winogradInputGrad, winogradWeightGrad } from './winograd.ts';
 
 const perBlock = <T>(name: string, rule: (blocking: Blocking) => T) =>
@@ -15,12 +16,15 @@ const perBlock = <T>(name: string, rule: (blocking: Blocking) => T) =>
  */
 export function addProcessorLowerings(): void {
   addLowerings(conv2dOp, { ...perBlock('blocked', blockedConv), winograd: winogradConv });
-  addLowerings(inputGradOp, { ...perBlock('blocked', blockedInputGrad), winograd: winogradInputGrad });
+  addLowerings(inputGradOp, {
+    ...perBlock('blocked', blockedInputGrad),
+    winograd: winogradInputGrad,
+  });
   addLowerings(weightGradOp, {
     ...perBlock('blocked', depthwiseWeightGrad),
     stackedMatMul,
     ...perBlock('grouped', groupedWeightGrad),
     winograd: winogradWeightGrad,
-    gatheredMatMul,
+    gatheredMatMul: gatheredWeightGrad,
   });
 }
