@@ -3,14 +3,14 @@ import { type Shape, sizeOf } from '../base/tensor.ts';
 import { type OnnxBuilder, type TensorType, typeOf, type Value } from '../graph/index.ts';
 import { atRuntime, defineOp, expectDType, lowerComposition, ownBuffer, sameShape } from './define.ts';
 import { add, mul, rsqrt, sub } from './elementwise.ts';
-import { perOutput } from './flops.ts';
+import { perInput, perOutput } from './flops.ts';
 import { reduceMean, reduceSum } from './reduce.ts';
 import { concat, joined, reshape, separated } from './shape.ts';
 
 /*
  * The parts of batch normalisation: sums over, and factors for, each channel of (n, c, …). A batch norm as a plain
  * composition reads or writes its activations about 27 times in a step, many of them for the derivative of the mean.
- * With that derivative worked out by hand, these two primitives need 18.
+ * With that derivative worked out by hand, and dot products that write no products, these primitives need 14.
  */
 
 const channelsOf = (x: Value) => x.shape[1]!;
@@ -32,65 +32,15 @@ export function channelSum(x: Value): Value {
 }
 
 /** With fewer pixels a channel's product, or convolution, is too short for its call: it wins at 28x28, and loses at 14x14. */
-const hasManyPixels = ({ shape }: TensorType) => sizeOf(shape.slice(2)) >= 512;
-
-const dotOp = defineOp('ChannelDot', {
-  infer: ([x, y]) => {
-    expectPerChannel('channelDot', x!);
-    if (typeOf(x!) === typeOf(y!)) return { dtype: x!.dtype, shape: [channelsOf(x!)] };
-    throw new ShapeError({ op: 'channelDot', expected: typeOf(x!), received: typeOf(y!) });
-  },
-  vjp: (dz, [x, y]) => [mul(y!, channelwise(dz, x!)), mul(x!, channelwise(dz, x!))],
-  lowerings: {
-    /** Products of matrices, one for each channel of each image: nothing is written that has to be read again. */
-    matmul: {
-      lower: (builder, names, { inputs }) => {
-        const [x] = inputs;
-        const [n, channels] = x!.shape as [number, number];
-        if (builder.isBesideCpu || !hasManyPixels(x!)) {
-          return lowerComposition(builder, names, inputs, (u, v) => [channelSum(mul(u!, v!))])[0]!;
-        }
-        const [a, b] = names.map((name) =>
-          lowerReshape(builder, name, x!.shape, [n * channels, 1, sizeOf(x!.shape.slice(2))]),
-        );
-        const products = builder.emit('FusedMatMul', [a!, b!], { transB: 1 }, 'com.microsoft');
-        const perImage = lowerReshape(builder, products, [n * channels, 1, 1], [n, channels]);
-        return builder.emit('ReduceSum', [perImage, builder.integers([0])], { keepdims: 0 });
-      },
-    },
-  },
-  flops: ({ inputs: [x] }) => 2 * sizeOf(x!.shape),
-  memory: ownBuffer,
-  evaluate: atRuntime,
-});
-
-/** Σ x·y of each channel. (n, c, …), (n, c, …) → (c). */
-export function channelDot(x: Value, y: Value): Value {
-  return dotOp([x, y], {});
-}
-
-interface Moments {
-  readonly mean: Value;
-  readonly variance: Value;
-  readonly centred: Value;
-}
-
-function momentsOf(x: Value): Moments {
-  const mean = reduceMean(x, others(x));
-  const centred = sub(x, channelwise(mean, x));
-  // From the centred numbers: E[x²] - E[x]² would be one pass less, and all rounding error where the mean is large.
-  return { mean, variance: mul(channelDot(centred, centred), channelsOf(x) / sizeOf(x.shape)), centred };
-}
+export const hasManyPixels = ({ shape }: TensorType) => sizeOf(shape.slice(2)) >= 512;
 
 /** The moments of parts that are joined along the channels. Where a part stands in several wholes, its own are shared. */
-function joinedMoments(parts: readonly Value[]): Moments {
-  const each = parts.map(momentsOf);
-  const join = (name: keyof Moments, axis: number) =>
-    concat(
-      each.map((moments) => moments[name]),
-      axis,
-    );
-  return { mean: join('mean', 0), variance: join('variance', 0), centred: join('centred', 1) };
+function joinedMoments(parts: readonly Value[]) {
+  const means = parts.map((x) => reduceMean(x, others(x)));
+  const centred = parts.map((x, i) => sub(x, channelwise(means[i]!, x)));
+  // From the centred numbers: E[x²] - E[x]² would be one pass less, and all rounding error where the mean is large.
+  const variances = centred.map((x) => mul(channelDot(x, x), channelsOf(x) / sizeOf(x.shape)));
+  return { mean: concat(means, 0), variance: concat(variances, 0), centred: concat(centred, 1) };
 }
 
 /** The mean and the biased variance of each channel (c), and x less its mean. */
@@ -116,6 +66,29 @@ const depthwise = (x: Value) => ({ group: channelsOf(x), kernel_shape: [1, 1] })
 /** Reshapes, without a node where the shape stays the same: ORT fuses only nodes that follow each other directly. */
 function lowerReshape(builder: OnnxBuilder, name: string, from: Shape, to: Shape): string {
   return sameShape(from, to) ? name : builder.emit('Reshape', [name, builder.integers(to)]);
+}
+
+const dotOp = defineOp('ChannelDot', {
+  infer: ([x, y]) => {
+    expectPerChannel('channelDot', x!);
+    if (typeOf(x!) === typeOf(y!)) return { dtype: x!.dtype, shape: [channelsOf(x!)] };
+    throw new ShapeError({ op: 'channelDot', expected: typeOf(x!), received: typeOf(y!) });
+  },
+  vjp: (dz, [x, y]) => [mul(y!, channelwise(dz, x!)), mul(x!, channelwise(dz, x!))],
+  lowerings: {
+    sum: {
+      lower: (builder, names, { inputs: [x] }) =>
+        builder.emit('ReduceSum', [builder.emit('Mul', names), builder.integers(others(x!))], { keepdims: 0 }),
+    },
+  },
+  flops: perInput(2),
+  memory: ownBuffer,
+  evaluate: atRuntime,
+});
+
+/** Σ x·y of each channel. (n, c, …), (n, c, …) → (c). */
+export function channelDot(x: Value, y: Value): Value {
+  return dotOp([x, y], {});
 }
 
 const combineOp = defineOp('ChannelCombine', {
@@ -165,16 +138,20 @@ export function channelCombine(x: Value, y: Value, a: Value, b: Value, c: Value)
   return combineOp([x, y, a, b, c], {});
 }
 
-/** x may be in parts, joined along the channels: a dense block normalises the same features again and again. */
-const operandsOf = (inputs: readonly Value[]) => {
-  const [weight, bias] = inputs.slice(-2) as [Value, Value];
-  return { parts: inputs.slice(0, -2), weight, bias };
-};
-
 /** Of parts there is nothing to time, as each layer of a dense block has a shape of its own: the form goes by the pixels. */
-const isJoined = ({ inputs }: Value) => inputs.length > 3;
+const suits = (value: Value, manyPixels: boolean) => value.inputs.length === 3 || hasManyPixels(value) === manyPixels;
 
-const scaleOf = (weight: Value, variance: Value, epsilon: number) => mul(weight, rsqrt(add(variance, epsilon)));
+/**
+ * The operands, and what follows from them. x may be in parts, joined along the channels: a dense block normalises the same
+ * features again and again.
+ */
+function normalisation(inputs: readonly Value[], epsilon: number) {
+  const parts = inputs.slice(0, -2);
+  const [weight, bias] = inputs.slice(-2) as [Value, Value];
+  const { variance, centred } = joinedMoments(parts);
+  const r = rsqrt(add(variance, epsilon));
+  return { parts, bias, variance, centred, r, scale: mul(weight, r) };
+}
 
 /*
  * With µ, σ² the moments of x over its N numbers per channel, r = 1/√(σ² + ε), x̂ = (x - µ)·r and y = w·x̂ + b:
@@ -182,16 +159,12 @@ const scaleOf = (weight: Value, variance: Value, epsilon: number) => mul(weight,
  */
 const batchNormOp = defineOp<{ epsilon: number }>('BatchNorm', {
   infer: (inputs) => {
-    const { parts, weight, bias } = operandsOf(inputs);
-    const { dtype, shape } = concat(parts, 1);
-    expectPerChannel('batchNorm', concat(parts, 1), weight, bias);
-    return { dtype, shape };
+    const x = concat(inputs.slice(0, -2), 1);
+    expectPerChannel('batchNorm', x, ...inputs.slice(-2));
+    return { dtype: x.dtype, shape: x.shape };
   },
   vjp: (dy, inputs, y, { epsilon }) => {
-    const { parts, weight } = operandsOf(inputs);
-    const { variance, centred } = joinedMoments(parts);
-    const r = rsqrt(add(variance, epsilon));
-    const scale = mul(weight, r);
+    const { parts, centred, r, scale } = normalisation(inputs, epsilon);
     const db = channelSum(dy);
     const dw = mul(channelDot(dy, centred), r);
     const perNumber = mul(scale, -channelsOf(y) / sizeOf(y.shape));
@@ -200,28 +173,23 @@ const batchNormOp = defineOp<{ epsilon: number }>('BatchNorm', {
   },
   lowerings: {
     plain: {
-      applies: (value) => !isJoined(value) || !hasManyPixels(value),
+      applies: (value) => suits(value, false),
       lower: (builder, names, { inputs }, { epsilon }) =>
         lowerComposition(builder, names, inputs, (...operands) => {
-          const { parts, weight, bias } = operandsOf(operands);
-          const { variance, centred } = joinedMoments(parts);
-          const scaled = mul(centred, channelwise(scaleOf(weight, variance, epsilon), centred));
-          return [add(scaled, channelwise(bias, centred))];
+          const { centred, scale, bias } = normalisation(operands, epsilon);
+          return [add(mul(centred, channelwise(scale, centred)), channelwise(bias, centred))];
         })[0]!,
     },
     /** Scale and shift as a depthwise 1x1 convolution: one pass, and ORT fuses a ReLU that follows. */
     depthwise: {
-      applies: (value) => hasPixels(value) && (!isJoined(value) || hasManyPixels(value)),
+      applies: (value) => hasPixels(value) && suits(value, true),
       lower: (builder, names, value, { epsilon }) => {
         const images = asImages(value);
-        const [x, kernel, shift] = lowerComposition(builder, names, value.inputs, (...operands) => {
-          const { parts, weight, bias } = operandsOf(operands);
-          const { variance, centred } = joinedMoments(parts);
-          const scale = scaleOf(weight, variance, epsilon);
+        const operands = lowerComposition(builder, names, value.inputs, (...inputs) => {
+          const { centred, scale, bias } = normalisation(inputs, epsilon);
           return [reshape(centred, images), reshape(scale, [channelsOf(value), 1, 1, 1]), bias];
         });
-        const y = builder.emit('Conv', [x!, kernel!, shift!], depthwise(value));
-        return lowerReshape(builder, y, images, value.shape);
+        return lowerReshape(builder, builder.emit('Conv', operands, depthwise(value)), images, value.shape);
       },
     },
   },
@@ -229,9 +197,8 @@ const batchNormOp = defineOp<{ epsilon: number }>('BatchNorm', {
   memory: {
     ...ownBuffer,
     reads: ({ inputs }) => {
-      const { parts, weight, bias } = operandsOf(inputs);
-      const { centred, variance } = joinedMoments(parts);
-      return [centred, variance, weight, bias];
+      const { centred, variance } = normalisation(inputs, 0);
+      return [centred, variance, ...inputs.slice(-2)];
     },
   },
   evaluate: atRuntime,

@@ -1,5 +1,5 @@
 import { ShapeError } from '../base/errors.ts';
-import { bytesPerElement, type DType, f32, sizeOf, tensor, zeros } from '../base/tensor.ts';
+import { type DType, f32, sizeOf, tensor, zeros } from '../base/tensor.ts';
 import { constant, dataType, type Memory, type TensorType, typeOf, type Value } from '../graph/index.ts';
 import {
   alias,
@@ -229,7 +229,7 @@ export const silu = unary('Silu', {
   vjp: (dy, x, y) => mul(dy, mul(sigmoid(x), add(sub(x, y), 1))),
   lowering: { lower: (b, [x]) => b.emit('Mul', [x!, b.emit('Sigmoid', [x!])]) },
   flops: perOutput(2),
-  memory: { ...ownBuffer, workspace: ({ dtype, shape }) => bytesPerElement[dtype] * sizeOf(shape) },
+  memory: ownBuffer,
   evaluate: atRuntime,
 });
 
@@ -260,20 +260,12 @@ export const sign = unary('Sign', {
   evaluate: atRuntime,
 });
 
-/** Above 1 / steepest, the smallest normal number, min(x · steepest, 1) is 1. */
-const steepest = 2 ** 126;
-
-/**
- * [x > 0] as a number. Its derivative is zero. With min(max(x · 2¹²⁶, 0), 1) it is one pass over memory; a comparison that is
- * cast takes two, and `Sign` or `Where` longer than both.
- */
+/** [x > 0] as a number. Its derivative is zero. */
 const isPositive = unary('IsPositive', {
   vjp: () => null,
   lowering: {
     lower: (b, [x], { dtype }) =>
-      dtype === 'f32' && !b.isBesideCpu
-        ? b.emit('HardSigmoid', [x!], { alpha: { float: steepest }, beta: { float: 0 } })
-        : b.emit('Cast', [b.emit('Greater', [x!, b.constant(zeros(dtype, []))])], { to: dataType[dtype] }),
+      b.emit('Cast', [b.emit('Greater', [x!, b.constant(zeros(dtype, []))])], { to: dataType[dtype] }),
   },
   flops: free,
   memory: ownBuffer,

@@ -4,6 +4,7 @@ import type { Features } from '@graft-ml/core/graph';
 import type { Cache } from '@graft-ml/core/internal/fit/cache';
 import { addComparedPooling } from '@graft-ml/core/internal/ops/compared-pool';
 import { addProcessorLowerings } from '@graft-ml/core/internal/ops/conv-lowerings/processor';
+import { shortenPasses } from '@graft-ml/core/internal/ops/processor-passes';
 import { type Backend, wrapWith } from '@graft-ml/core/internal/runtime/backend';
 import { probeFeatures } from '@graft-ml/core/internal/runtime/features';
 import { Runtime, type RuntimeOptions } from '@graft-ml/core/internal/runtime/runtime';
@@ -22,6 +23,7 @@ import { webgpuRuntime } from './webgpu.ts';
 
 // Once and for all: which lowerings there are is part of what choices are stored under.
 addProcessorLowerings();
+shortenPasses();
 addComparedPooling();
 
 export interface NodeRuntimeOptions extends Omit<RuntimeOptions, 'store' | 'shipped' | 'similar'> {
