@@ -4,7 +4,7 @@ import { relativeError } from '../../../../test/golden.ts';
 import { gaussian } from '../../../../test/run.ts';
 import { sizeOf } from '../base/tensor.ts';
 import { vjp } from '../grad/index.ts';
-import { applicableLowerings, type Features, input, reachable, type Value } from '../graph/index.ts';
+import { applicableLowerings, decode, encode, type Features, input, reachable, type Value } from '../graph/index.ts';
 import { choiceKey } from '../runtime/tuning.ts';
 import { type ConvGeometry, channelCombine, conv2d, maxPool, type PoolOptions } from './index.ts';
 
@@ -157,6 +157,23 @@ describe('Winograd’s convolution', () => {
       expect(winograd, `${name}: ${winograd} beside ${direct}`).toBeLessThan(2e-6);
       expect(winograd, name).toBeLessThan(10 * direct);
     }
+  });
+});
+
+describe('what Winograd’s weight gradient has from the forward pass', () => {
+  const choose = (value: Value) => (value.op.name.startsWith('Conv2d') ? 'winograd' : undefined);
+  /** The transposes of a graph: that of x once or twice. */
+  const transposes = (side: number) => {
+    const x = input('x', 'f32', [1, 96, side, side]);
+    const w = input('w', 'f32', [16, 96, 3, 3]);
+    const y = conv2d(x, w, geometry(3));
+    const [dw] = vjp([y], [input('dy', 'f32', y.shape)], [w]);
+    const { model } = encode({ y, dw: dw! }, { choose, features: everything });
+    return decode(model).nodes.filter(({ operator }) => operator === 'Transpose').length;
+  };
+
+  test('is kept where it is small, and computed again where it is large', () => {
+    expect(transposes(224) - transposes(32)).toBe(1);
   });
 });
 

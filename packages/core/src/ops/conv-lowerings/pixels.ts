@@ -19,9 +19,15 @@ const i32 = (shape: readonly number[], values: readonly number[]) => tensor('i32
  */
 export const exchanged = (b: OnnxBuilder, x: string) => reshape(b, transpose(b, x, [1, 0]), [-1]);
 
-/** (n, c, h, w) → (h·w, n·c). */
-export function pixelByPixel(b: OnnxBuilder, x: string, [n, channels, height, width]: readonly number[]): string {
-  return transpose(b, reshape(b, x, [n! * channels!, height! * width!]), [1, 0]);
+/**
+ * (n, c, h, w) → (h·w, n·c).
+ *
+ * @param isAgain whether it is computed again where the graph has it already, rather than kept until then: the shape is
+ *   written in another way, so that the nodes are others
+ */
+export function pixelByPixel(b: OnnxBuilder, x: string, shape: readonly number[], isAgain = false): string {
+  const [n, channels, height, width] = shape as [number, number, number, number];
+  return transpose(b, reshape(b, x, [n * channels, isAgain ? -1 : height * width]), [1, 0]);
 }
 
 /** Rows (count, n·c) → (n, c, h, w): the pixel of a row and a column of the images is row `along rows + along columns`. */
@@ -50,7 +56,7 @@ export interface Grid {
 }
 
 /** The pixels of a grid over (n, c, h, w): (taps, places·n·c). */
-export function picked(b: OnnxBuilder, x: string, shape: readonly number[], grid: Grid): string {
+export function picked(b: OnnxBuilder, x: string, shape: readonly number[], grid: Grid, isAgain = false): string {
   const [n, channels, height, width] = shape as [number, number, number, number];
   const { taps, count, strides, dilations, before } = grid;
   const pixels = height * width;
@@ -69,7 +75,7 @@ export function picked(b: OnnxBuilder, x: string, shape: readonly number[], grid
     b.constant(i32([1, taps[1], 1, count[1]], columns)),
   ]);
   const indices = isPadded ? b.emit('Min', [sums, b.constant(i32([], [pixels]))]) : sums;
-  const images = pixelByPixel(b, x, shape);
+  const images = pixelByPixel(b, x, shape, isAgain);
   const zeros = () => b.emit('Expand', [b.constant(f32([], [0])), b.integers([1, n * channels])]);
   const all = isPadded ? b.emit('Concat', [images, zeros()], { axis: 0 }) : images;
   return reshape(b, b.emit('Gather', [all, indices], { axis: 0 }), [taps[0] * taps[1], -1]);

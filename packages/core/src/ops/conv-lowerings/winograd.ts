@@ -150,13 +150,18 @@ export const winogradInputGrad: LoweringRule<InputGradAttributes> = {
   },
 };
 
+/** Bytes of transformed images that are kept from the forward pass for the weight gradient; more are computed again. */
+const mostKept = 32 * 2 ** 20;
+
 export const winogradWeightGrad: LoweringRule<WeightGradAttributes> = {
   requires: 'fusedMatMul',
   applies: (value, geometry) => fits(value, geometry, geometry.kernel),
   lower: (b, [x, dy], value, { pads }) => {
     const [images, gradients] = value.inputs.map(({ shape }) => shape) as [readonly number[], readonly number[]];
     const size = gradients.slice(2);
-    const tiles = picked(b, x!, images, tiling(tileSide, size, [pads[0], pads[1]]));
+    const grid = tiling(tileSide, size, [pads[0], pads[1]]);
+    const bytes = 4 * tileSide ** 2 * grid.count[0] * grid.count[1] * images[0]! * images[1]!;
+    const tiles = picked(b, x!, images, grid, bytes > mostKept);
     const patches = picked(b, dy!, gradients, tiling(yielded, size, [0, 0]));
     const products = transposedMatmul(
       b,
