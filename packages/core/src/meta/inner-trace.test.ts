@@ -56,7 +56,9 @@ test.each([
     const moved = steps.map(({ distances }) => distances[parameter]!);
     if (!isAdapted(parameter)) expect(moved, parameter).toEqual([0, 0, 0]);
     else expect(moved[2], parameter).toBeCloseTo(distance(way[pathName(2, parameter)]!, task[parameter]!), 5);
-    expect(moved[2]! > 0, parameter).toBe(isAdapted(parameter));
+    // A bias before a batch norm changes nothing: its gradient is zero but for rounding.
+    if (parameter.endsWith('.conv.bias')) expect(moved[2], parameter).toBeLessThan(1e-5);
+    else expect(moved[2]! > 0, parameter).toBe(isAdapted(parameter));
   }
 });
 
