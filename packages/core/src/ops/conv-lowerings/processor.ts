@@ -16,10 +16,7 @@ const perBlock = <T>(name: string, rule: (blocking: Blocking) => T) =>
  */
 export function addProcessorLowerings(): void {
   addLowerings(conv2dOp, { ...perBlock('blocked', blockedConv), winograd: winogradConv });
-  addLowerings(inputGradOp, {
-    ...perBlock('blocked', blockedInputGrad),
-    winograd: winogradInputGrad,
-  });
+  addLowerings(inputGradOp, { ...perBlock('blocked', blockedInputGrad), winograd: winogradInputGrad });
   addLowerings(weightGradOp, {
     ...perBlock('blocked', depthwiseWeightGrad),
     stackedMatMul,
