@@ -31,39 +31,33 @@ path = Path(__file__).parent.parent / "packages" / "core" / "src" / "weights" / 
 
 
 IMAGENET = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
+GITHUB = "https://github.com/"
+FILE = r"https://download\.pytorch\.org/models/(.*)-([0-9a-f]{8})\.pth"
+
+BEGIN = "const rows: readonly Row[] = [\n"
+END = """/** torchvision's weights for ImageNet-1k. */
+export const torchvisionWeights: readonly WeightsEntry[] = rows.map(entry);
+"""
 
 
-def preprocessing(architecture, transforms):
+def entry(architecture, weights):
+    meta, (file, digits) = weights.meta, re.fullmatch(FILE, weights.url).groups()
+    name = f"{architecture}.{weights.name.lower()}"
+    if meta["min_size"] in ENLARGED:
+        architecture += f"_{meta['min_size'][0]}"
+    accuracy = meta["_metrics"]["ImageNet-1K"]
+    transforms = weights.transforms()
     (resize,), (crop,) = transforms.resize_size, transforms.crop_size
     assert (transforms.mean, transforms.std) == IMAGENET
     # The published weights of inception_v3 come with transform_input, by which the model turns this normalisation into
     # (x - 0.5) / 0.5 itself. Graft's has no such step, so the preprocessing says it directly.
     normalisation = "half" if architecture == "inception_v3" else "imageNet"
-    interpolation = transforms.interpolation.value
-    return f"{{ resize: {resize}, crop: {crop}, interpolation: '{interpolation}', ...{normalisation} }}"
-
-
-def entry(architecture, weights):
-    meta, url = weights.meta, weights.url
-    name = f"torchvision/{architecture}.{weights.name.lower()}"
-    if meta["min_size"] in ENLARGED:
-        architecture += f"_{meta['min_size'][0]}"
-    accuracy = meta["_metrics"]["ImageNet-1K"]
-    return f"""  {{
-    name: '{name}',
-    architecture: '{architecture}',
-    url: '{url}',
-    sha256: '{re.search(r"-([0-9a-f]{8})[.]pth$", url)[1]}',
-    sizeMiB: {meta["_file_size"]},
-    licence: '{LICENCES[meta.get("license")]}',
-    source: '{meta["recipe"]}',
-    parameters: {meta["num_params"]:_},
-    top1: {accuracy["acc@1"]},
-    top5: {accuracy["acc@5"]},
-    preprocessing: {preprocessing(architecture, weights.transforms())},
-    classes: 'imagenet1k',
-  }},
-"""
+    columns = [
+        f"'{name}', '{architecture}', '{file}', '{digits}', {meta['_file_size']}, {meta['num_params']:_}",
+        f"{accuracy['acc@1']}, {accuracy['acc@5']}, {resize}, {crop}, '{transforms.interpolation.value}'",
+        f"'{normalisation}', '{LICENCES[meta.get('license')]}', '{meta['recipe'].removeprefix(GITHUB)}'",
+    ]
+    return f"  [{', '.join(columns)}],\n"
 
 
 def entries(architecture):
@@ -73,18 +67,6 @@ def entries(architecture):
     return "".join(entry(architecture, weights) for weights in chosen)
 
 
-HEAD = """import type { WeightsEntry } from './entry.ts';
-
-const imageNet = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] } as const;
-
-/**
- * Of inception_v3. torchvision normalises its images as for the others, and by `transform_input` the model makes
- * (x - 0.5) / 0.5 of that: the same numbers in one step.
- */
-const half = { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] } as const;
-
-/** torchvision's weights for ImageNet-1k. Written by golden/weights.py. */
-export const torchvisionWeights: readonly WeightsEntry[] = [
-"""
-
-path.write_text(HEAD + "".join(map(entries, ARCHITECTURES)) + "];\n")
+# The rows alone are written anew; what makes entries of them stays.
+head, _ = path.read_text().split(BEGIN)
+path.write_text(head + BEGIN + "".join(map(entries, ARCHITECTURES)) + "];\n\n" + END)
