@@ -1,6 +1,6 @@
 import type { Tensor as OrtTensor, TensorConstructor } from 'onnxruntime-common';
 import type { Tensor } from '../base/tensor.ts';
-import type { Features } from '../graph/index.ts';
+import type { Features, Value } from '../graph/index.ts';
 
 /**
  * A device that runs graphs: `cpu` is ORT's CPU kernels in Node, `wasm` the same kernels in WebAssembly, `webgpu` a GPU
@@ -48,6 +48,13 @@ export interface SessionPlace {
   readonly deviceOnly?: boolean;
 }
 
+/** Outputs that a run may write over the inputs of the same names. */
+export interface Overwriting {
+  /** What is to be compiled: the same numbers, in an order in which no input is read after it was written over. */
+  readonly outputs: Readonly<Record<string, Value>>;
+  readonly overwritten: ReadonlySet<string>;
+}
+
 /**
  * One ORT build on one device: the only thing that differs between Node and the browser, between CPU and GPU.
  * A new device is one file that makes a `Backend`.
@@ -74,6 +81,8 @@ export interface Backend {
    * cannot be measured.
    */
   processorTime?(): number;
+  /** What of a program's state it may write where it reads it. Absent: nothing. */
+  overwriting?(outputs: Readonly<Record<string, Value>>): Overwriting;
   readonly wrap: WrapTensor;
   /** The kernels that this build has beyond the common ones; found out once. */
   features(): Promise<Features>;

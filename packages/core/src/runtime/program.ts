@@ -12,11 +12,14 @@ export const outputPrefix = 'out/';
 export class Program {
   readonly inputs: ReadonlyMap<string, TensorType>;
   readonly outputs: ReadonlyMap<string, TensorType>;
+  /** Outputs that may be written over the inputs of the same names. */
+  readonly overwritten: ReadonlySet<string>;
   readonly #session: Session;
   readonly #wrap: WrapTensor;
   #released = false;
 
-  constructor(session: Session, graph: EncodedGraph, wrap: WrapTensor) {
+  constructor(session: Session, graph: EncodedGraph, wrap: WrapTensor, overwritten: ReadonlySet<string> = new Set()) {
+    this.overwritten = overwritten;
     this.#session = session;
     this.#wrap = wrap;
     this.inputs = graph.inputs;

@@ -88,8 +88,10 @@ export class Runtime {
    * use what was found.
    */
   async compile(outputs: Readonly<Record<string, Value>>): Promise<Program> {
-    const graph = await this.encode(outputs);
-    return new Program(await this.backend.load(graph.model, { onCpu: graph.onCpu }), graph, this.backend.wrap);
+    const { backend } = this;
+    const { outputs: arranged, overwritten } = backend.overwriting?.(outputs) ?? { outputs };
+    const graph = await this.encode(arranged);
+    return new Program(await backend.load(graph.model, { onCpu: graph.onCpu }), graph, backend.wrap, overwritten);
   }
 
   /**

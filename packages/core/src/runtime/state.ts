@@ -3,7 +3,9 @@ import type { Program } from './program.ts';
 
 /**
  * The tensors that a training step reads and replaces: parameters, optimizer slots, running statistics. There are two
- * sets of buffers; a step reads one and writes the other, and then they swap. Nothing is copied or allocated.
+ * sets of buffers; a step reads one and writes the other, and then they swap. What a program can write where it reads it
+ * has one buffer: the other's memory is never touched, so that the system does not provide it. Nothing is copied or
+ * allocated.
  */
 export class State {
   #current: Record<string, Tensor>;
@@ -15,25 +17,27 @@ export class State {
     this.#next = Object.fromEntries(Object.entries(initial).map(([name, t]) => [name, zeros(t.dtype, t.shape)]));
   }
 
-  /** The values as they are now. They change with the step after the next: copy what is to be kept. */
+  /** The values as they are now. They change with the next step: copy what is to be kept. */
   get current(): Tensors {
     return this.#current;
   }
 
   /**
    * One step: runs the program on the state and `feeds`; the outputs named like a part of the state become the new
-   * state, the others are returned. A part that the program does not write stays as it is.
+   * state, the others are returned. A part that the program does not write stays as it is. A run that fails within may
+   * leave some parts as they were and others as they become.
    */
   async step(program: Program, feeds: Tensors): Promise<Record<string, Tensor>> {
-    const results = await program.run({ ...this.#current, ...feeds }, this.#next);
+    const into = { ...this.#next };
+    for (const name of program.overwritten) into[name] = this.#current[name]!;
+    const results = await program.run({ ...this.#current, ...feeds }, into);
     const others: Record<string, Tensor> = {};
     for (const [name, value] of Object.entries(results)) {
       const before = this.#current[name];
-      if (before) {
+      if (!before) others[name] = value;
+      else if (value !== before) {
         this.#current[name] = value;
         this.#next[name] = before;
-      } else {
-        others[name] = value;
       }
     }
     return others;

@@ -16,6 +16,7 @@ import { chooseDevice, type DeviceName } from './devices.ts';
 import { optionsOf } from './graph-options.ts';
 import { loadInPlace } from './in-place.ts';
 import { loadOrt, loadSession, ortVersion } from './ort.ts';
+import { overwriting } from './overwriting.ts';
 import { shippedChoices } from './shipped-choices.ts';
 import { similarChoices } from './similar-choices.ts';
 import { timedSession } from './timed-session.ts';
@@ -101,6 +102,7 @@ export function cpuBackend(threads: number, session: InferenceSession.SessionOpt
     threads,
     load,
     loadForTiming: (model, count) => loadWith(model, count, stopsSpinning),
+    overwriting,
     loadTimed: (model) => timedSession((options) => loadWith(model, threads, options)),
     processorTime,
     features: () => {

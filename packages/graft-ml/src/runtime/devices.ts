@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { choiceError } from '@graft-ml/core/internal/base/choice';
 import { type DeviceName, deviceNames } from '@graft-ml/core/internal/recipe/config/machine';
-import { builtWorker } from '../files/own-process.ts';
+import { builtProgram } from '../files/own-process.ts';
 import { missingForCuda } from './cuda.ts';
 import { hasHardwareGpu } from './gpu-facts.ts';
 
@@ -50,7 +50,7 @@ const patience = 20_000;
 function failureOf(device: 'webgpu' | 'cuda'): string | undefined {
   const { status, signal, stdout, error } = spawnSync(
     process.execPath,
-    [builtWorker('runtime/probe-device.js'), device],
+    [builtProgram('runtime/probe-device.js'), device],
     { encoding: 'utf8', timeout: patience, stdio: ['ignore', 'pipe', 'ignore'] },
   );
   if (stdout.startsWith('works')) return undefined;

@@ -12,7 +12,7 @@ import type { TimedRun } from '@graft-ml/core/internal/runtime/backend';
 import { explainMemory } from '@graft-ml/core/internal/runtime/out-of-memory';
 import type { ParallelProgram } from '@graft-ml/core/internal/runtime/parallel';
 import Tinypool from 'tinypool';
-import { builtWorker } from '../files/own-process.ts';
+import { builtProgram } from '../files/own-process.ts';
 import { bytesOf, type ProgramCall, type ProgramThreadData, type SharedTensor } from './shared-tensor.ts';
 
 export interface ProgramPoolOptions {
@@ -50,7 +50,7 @@ export async function openProgramPool(
     timing: timed ? { sessions, ended: new Int32Array(new SharedArrayBuffer(4)) } : null,
   };
   const pool = new Tinypool({
-    filename: builtWorker('runtime/program-worker.js'),
+    filename: builtProgram('runtime/program-worker.js'),
     minThreads: sessions,
     maxThreads: sessions,
     workerData,
