@@ -107,6 +107,7 @@ export const examples: Readonly<Record<string, readonly Example[]>> = {
   Silu: one('normal'),
   Clip: [example([[3, 5]], 'separated', { low: -0.75, high: 0.75 })],
   HardSigmoid: one('separated'),
+  HardSwish: one('separated'),
   Abs: one('separated'),
   Sign: one('separated'),
   Relu: one('separated'),
@@ -145,6 +146,7 @@ export const examples: Readonly<Record<string, readonly Example[]>> = {
   ReduceSum: [
     example([[2, 3, 4]], 'linear', { axes: [0, 2], keepDims: false }),
     example([[2, 3, 4]], 'linear', { axes: [1], keepDims: true }),
+    example([[8, 8, 32]], 'linear', { axes: [0, 1], keepDims: false }), // enough for a product
   ],
   ReduceMax: [
     example([[3, 4, 2]], 'separated', { axes: [1], keepDims: false }),

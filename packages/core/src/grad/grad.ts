@@ -1,6 +1,7 @@
 import { f32, type Shape } from '../base/tensor.ts';
 import { buildListener, constant, reachable, typeOf, type Value } from '../graph/index.ts';
 import { add, broadcastTo, reduceSum, reshape } from '../ops/index.ts';
+import { besides } from '../ops/shape.ts';
 
 /**
  * The gradient of a scalar with respect to some values, as new values of the same graph: it can be differentiated
@@ -53,7 +54,7 @@ export function vjp(
   const collect = (value: Value, cotangent: Value) => {
     const summed = sumTo(cotangent, value.shape);
     const before = collected.get(value);
-    collected.set(value, before ? add(before, summed) : summed);
+    collected.set(value, before ? (besides(before, summed) ?? add(before, summed)) : summed);
   };
   outputs.forEach((output, i) => {
     collect(output, cotangents[i]!);

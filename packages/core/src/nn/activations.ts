@@ -1,5 +1,5 @@
 import type { Value } from '../graph/index.ts';
-import { abs, add, clip, exp, hardSigmoid, log, maximum, mul, neg } from '../ops/index.ts';
+import { abs, add, clip, exp, log, maximum, mul, neg } from '../ops/index.ts';
 
 /** y = min(max(x, 0), 6). */
 export function relu6(x: Value): Value {
@@ -11,12 +11,7 @@ export function leakyRelu(x: Value, slope: number): Value {
   return maximum(x, mul(x, slope));
 }
 
-/** y = x · hardSigmoid(x). */
-export function hardSwish(x: Value): Value {
-  return mul(x, hardSigmoid(x));
-}
-
-export { silu } from '../ops/index.ts';
+export { hardSwish, silu } from '../ops/index.ts';
 
 /**
  * y = log(1 + eˣ), as ½·(x + |x|) + log(1 + e^-|x|), which overflows nowhere. dx = dy · sigmoid(x), at 0 too, where

@@ -305,6 +305,24 @@ const padOp = defineOp<{ before: readonly number[]; after: readonly number[] }>(
   evaluate: atRuntime,
 });
 
+/**
+ * The sum of two parts of a whole, each with zeros around it, that lie side by side: together, with fewer zeros. Null for any
+ * others. So the derivatives of slices, as of a split, become what was cut apart.
+ */
+export function besides(a: Value, b: Value): Value | null {
+  return a.op === padOp.primitive && b.op === padOp.primitive ? (leftAndRight(a, b) ?? leftAndRight(b, a)) : null;
+}
+
+function leftAndRight(a: Value, b: Value): Value | null {
+  const widths = (value: Value) => value.attributes as { before: readonly number[]; after: readonly number[] };
+  const [[left], [right]] = [a.inputs as [Value], b.inputs as [Value]];
+  const [{ before, after }, other] = [widths(a), widths(b)];
+  const axis = after.findIndex((n, i) => n !== other.after[i]);
+  const place = before.with(axis, before[axis]! + left.shape[axis]!);
+  const isBeside = sameShape(place, other.before) && sameShape(after.with(axis, 0), other.after.with(axis, 0));
+  return isBeside ? pad(concat([...joined(left, axis), ...joined(right, axis)], axis), before, other.after) : null;
+}
+
 /** Zeros around x: before[i] in front of axis i, after[i] behind it. */
 export function pad(x: Value, before: readonly number[], after: readonly number[]): Value {
   return [...before, ...after].every((n) => n === 0) ? x : padOp([x], { before, after });
