@@ -1,6 +1,6 @@
 /*
  * How the cost of Graft's work grows with its size, each size in a process of its own:
- *   npm run build && node dist/bench/growth.js [images classes side batch inner-steps] [--weights FILE] [--keep FOLDER] [--json]
+ *   npm run build && node dist/bench/growth.js [images classes side batch inner-steps blocks] [--weights FILE] [--keep FOLDER] [--json]
  * Sizes that bench/results/growth.json has are not measured again without --again. What is fitted is processor time of all
  * threads, which other work on the machine changes little.
  */
@@ -19,6 +19,7 @@ import { saveChart } from './charts.ts';
 import { stepContender } from './classifier.ts';
 import { median } from './harness.ts';
 import { contenderOf, metaStepWork, sessionsInWorkers } from './meta-work.ts';
+import { openLastBlocks } from './speed/graft-network.ts';
 import { type Machine, thisMachine } from './speed/machine.ts';
 
 /** What a size cost. */
@@ -74,6 +75,12 @@ const axes: Readonly<Record<string, Axis>> = {
     sizes: [1, 2, 4, 8, 16],
     work: 1,
     measure: maml,
+  },
+  blocks: {
+    title: 'unfrozen blocks: a step of ResNet-18, batch 16, 224 px, from kept features',
+    sizes: [1, 2, 4, 8],
+    work: 1,
+    measure: lastBlocks,
   },
 };
 
@@ -147,6 +154,12 @@ async function maml(innerSteps: number): Promise<Cost> {
   });
   const contender = await contenderOf(work, await sessionsInWorkers(work));
   return repeated(() => contender.time(1));
+}
+
+async function lastBlocks(blocks: number): Promise<Cost> {
+  const work = { kind: 'last-third', model: 'resnet18', batch: 16, side: 224 } as const;
+  const { step: take } = await openLastBlocks(work, blocks, createRuntime());
+  return repeated(take);
 }
 
 const warmUps = 2;

@@ -24,7 +24,7 @@ import {
   trainingStep,
   variablesOf,
 } from '@graft-ml/core/internal/fit/step';
-import { defaultFreezeTo } from '@graft-ml/core/internal/recipe/strategy-stages';
+import { backboneBlocks, defaultFreezeTo } from '@graft-ml/core/internal/recipe/strategy-stages';
 import { applyModel, getModel } from '@graft-ml/core/models';
 import { crossEntropyLoss, drawNoise, initialise, type Noise } from '@graft-ml/core/nn';
 import { sgd } from '@graft-ml/core/optim';
@@ -46,10 +46,8 @@ const checkedSteps = 2;
  */
 export async function openNetwork(work: NetworkWork, threads: number, folder: string): Promise<OpenWork> {
   const runtime = createRuntime({ threads });
-  const network = networkOf(work);
-  const weights = withoutZeros(initialise(variablesOf(network).values(), 0));
-  const images = normal([work.batch, 3, work.side, work.side], 'images');
-  const trained = trainedNames(work, network);
+  const start = startOf(work);
+  const { weights, images, trained } = start;
   await writeSafetensorsFile(
     join(folder, 'start.safetensors'),
     { ...weights, 'batch/images': images },
@@ -63,7 +61,27 @@ export async function openNetwork(work: NetworkWork, threads: number, folder: st
     const check = Array.from((await logits()).data.slice(0, 10), Number);
     return { check, step: () => contender.time(1), close: contender.close };
   }
-  return openStep(work, runtime, { network, weights, images, trained });
+  return openStep(work, runtime, start);
+}
+
+/** A step of the last blocks of a backbone, from the features of their images, and the head. */
+export function openLastBlocks(work: NetworkWork, blocks: number, runtime: Runtime): Promise<OpenWork> {
+  const start = startOf(work);
+  const table = parameterTable(start.network, getModel(work.model));
+  const first = table.blocks.get(backboneBlocks(table).at(-blocks)!)!;
+  const names = [...table.parameters.keys()];
+  const trained = new Set(names.slice(names.findIndex((name) => first.includes(name))));
+  return openStep(work, runtime, { ...start, trained });
+}
+
+function startOf(work: NetworkWork): Start {
+  const network = networkOf(work);
+  return {
+    network,
+    weights: withoutZeros(initialise(variablesOf(network).values(), 0)),
+    images: normal([work.batch, 3, work.side, work.side], 'images'),
+    trained: trainedNames(work, network),
+  };
 }
 
 function networkOf({ model: name, side }: NetworkWork): Network {
