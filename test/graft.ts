@@ -9,8 +9,8 @@ export interface Outcome {
   readonly stderr: string;
 }
 
-/** The built command. */
-export const program = fileURLToPath(new URL('../packages/graft-ml/dist/cli/main.js', import.meta.url));
+/** The built command, as it is installed. */
+export const program = fileURLToPath(new URL('../packages/graft-ml/bin/graft.js', import.meta.url));
 
 /** Starts the built command. `done` resolves when it has ended. */
 export function startGraft(

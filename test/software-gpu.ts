@@ -1,7 +1,7 @@
 /* A GPU for tests in Node: the machine's Vulkan, or in its place Chromium's SwiftShader, which is a program. */
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { builtWorker } from 'graft-ml/internal/files/own-process';
+import { builtProgram } from 'graft-ml/internal/files/own-process';
 
 const swiftShader = ['/usr/lib/chromium/vk_swiftshader_icd.json', '/usr/lib/chromium-browser/vk_swiftshader_icd.json'];
 
@@ -12,7 +12,7 @@ const swiftShader = ['/usr/lib/chromium/vk_swiftshader_icd.json', '/usr/lib/chro
 export function hasGpu(what: string): boolean {
   const manifest = process.env.VK_ICD_FILENAMES ?? swiftShader.find((path) => existsSync(path));
   if (manifest !== undefined) process.env.VK_ICD_FILENAMES = manifest;
-  const probe = [builtWorker('runtime/probe-device.js'), 'webgpu'];
+  const probe = [builtProgram('runtime/probe-device.js'), 'webgpu'];
   const { stdout } = spawnSync(process.execPath, probe, { encoding: 'utf8', timeout: 60_000 });
   if (stdout.startsWith('works')) return true;
   console.warn(

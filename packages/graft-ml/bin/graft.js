@@ -1,3 +1,3 @@
 #!/usr/bin/env node
 // Stands in the repository, so that npm links the command also in a clone that is not built yet.
-import '../dist/cli/main.js';
+import '../bundled/cli/main.js';

@@ -5,6 +5,7 @@ import { UsageError, UserError } from '@graft-ml/core/internal/base/errors';
 import { printable, printableMessage, printableName } from '@graft-ml/core/internal/base/printable';
 import { version } from '@graft-ml/core/internal/base/version';
 import { Command, CommanderError } from 'commander';
+import { packageFile } from '../files/package-file.ts';
 import type { CommandLine } from './command-line.ts';
 import { type CommandEntry, commands, families } from './commands/index.ts';
 import { describeFailure, message } from './failure.ts';
@@ -85,7 +86,7 @@ async function load(command: Command): Promise<void> {
 
 /** The command line of every command by its name, as the build has written them. */
 async function commandLines(): Promise<Readonly<Record<string, CommandLine>>> {
-  const text = await readFile(new URL('./commands.json', import.meta.url), 'utf8').catch(() => {
+  const text = await readFile(packageFile('dist', 'cli', 'commands.json'), 'utf8').catch(() => {
     throw new UserError('The list of commands is missing, which only the whole build writes: npm run build.');
   });
   return JSON.parse(text);

@@ -7,7 +7,7 @@ import { ImageError } from '@graft-ml/core/internal/image/problem';
 import type { Squares } from '@graft-ml/core/internal/image/squares';
 import type { EvaluationRequest, ViewRequest } from '@graft-ml/core/internal/image/view';
 import { Tinypool } from 'tinypool';
-import { builtWorker } from '../files/own-process.ts';
+import { builtProgram } from '../files/own-process.ts';
 import type { ImageFacts, ImageFile } from './decode.ts';
 import type { Examination } from './doctor/likeness.ts';
 import type { DecodeTask, Reply, SquaresTask, SurveyTask, TimedView, ViewTask } from './image-worker.ts';
@@ -66,7 +66,7 @@ export function createImagePool(options: ImagePoolOptions = {}): ExaminingPool {
   const start = async () => {
     (await import('./image/libvips.ts')).restrictLoaders(); // before there are threads
     return new Tinypool({
-      filename: builtWorker('data/image-worker.js'),
+      filename: builtProgram('data/image-worker.js'),
       minThreads: threads,
       maxThreads: threads,
       // A request goes to its thread at once, not when an earlier one returns: training blocks the event loop

@@ -1,7 +1,7 @@
 import { type ChildProcess, type ForkOptions, fork } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { ImageError, type ImageProblem } from '@graft-ml/core/internal/image/problem';
-import { builtWorker, processorSeconds, residentBytes } from '../files/own-process.ts';
+import { builtProgram, processorSeconds, residentBytes } from '../files/own-process.ts';
 import { imageBounds } from './image/open.ts';
 import type { ImageTasks, Reply, TaskName } from './image-tasks.ts';
 
@@ -94,7 +94,7 @@ function problemOf(end: End, { seconds, bytes }: Limits): Omit<ImageProblem, 'pa
 }
 
 function start(): ChildProcess {
-  const program = builtWorker('data/image-process-main.js');
+  const program = builtProgram('data/image-process-main.js');
   const options = [`--max-old-space-size=${processLimits.heapMegabytes}`, '--expose-gc'];
   const channel: ForkOptions = {
     serialization: 'advanced',

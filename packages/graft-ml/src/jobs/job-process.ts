@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { UserError } from '@graft-ml/core/internal/base/errors';
-import { builtWorker } from '../files/own-process.ts';
+import { builtProgram } from '../files/own-process.ts';
 import type { DataReference, Job, JobContext } from './job.ts';
 import { jobKind } from './kinds.ts';
 
@@ -89,7 +89,7 @@ export function jobProcesses(environment: Readonly<Record<string, string>> = {})
 }
 
 function startProcess(environment: Readonly<Record<string, string>>): ChildProcess {
-  return fork(builtWorker('jobs/job-process-main.js'), [], {
+  return fork(builtProgram('jobs/job-process-main.js'), [], {
     serialization: 'advanced',
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     env: { ...process.env, ...environment },

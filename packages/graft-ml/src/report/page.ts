@@ -4,7 +4,7 @@ import { basename, resolve } from 'node:path';
 import { plural } from '@graft-ml/core/internal/base/plural';
 import { version } from '@graft-ml/core/internal/base/version';
 import { isAveraged, isTrainedByProgram, type Run } from '@graft-ml/core/internal/runs/run-file';
-import { builtWorker } from '../files/own-process.ts';
+import { packageFile } from '../files/package-file.ts';
 import { type Advice, adviceFor } from './advice.ts';
 import { confusionSection } from './confusion.ts';
 import type { ReportFacts } from './facts.ts';
@@ -36,7 +36,7 @@ function policyOf(script: string | null): string {
 }
 
 /** The script that works the lasso, which is compiled from \`browser/lasso.ts\`. */
-const lassoScript = () => readFileSync(builtWorker('browser/lasso.js'), 'utf8');
+const lassoScript = () => readFileSync(packageFile('dist', 'browser', 'lasso.js'), 'utf8');
 
 /** A report as one HTML document, and the advice in it. */
 export async function reportPage(facts: ReportFacts): Promise<{ readonly text: string; readonly advice: Advice[] }> {

@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { Socket } from 'node:net';
 import { UserError } from '@graft-ml/core/internal/base/errors';
-import { builtWorker } from '../files/own-process.ts';
+import { builtProgram } from '../files/own-process.ts';
 import { receiveFrames, sendFrame } from './frames.ts';
 import type { Answer } from './messages.ts';
 import type { SharedPixels } from './shared-pixels.ts';
@@ -46,7 +46,7 @@ const lastWords = 2000;
  * @param shared the file through which pixels pass
  */
 export function startChild<Task, Reply>(program: string, { descriptor }: SharedPixels): Child<Task, Reply> {
-  const child = fork(builtWorker(program), [], {
+  const child = fork(builtProgram(program), [], {
     execArgv: ['--expose-gc'],
     stdio: ['ignore', 'ignore', 'pipe', 'ipc', 'pipe', descriptor],
     env: { ...frugalMemory, ...process.env },

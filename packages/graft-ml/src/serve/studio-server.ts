@@ -1,16 +1,16 @@
 import { existsSync } from 'node:fs';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { option } from '@graft-ml/core/internal/base/code';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import sirv from 'sirv';
+import { packageFile } from '../files/package-file.ts';
 
 /** GRAFT on the keys of a telephone. A fixed one, because a browser keeps a page's collection and runs by its address. */
 export const studioPort = 47238;
 
 /** The built studio, as it is in the package. */
-export const studioFolder = fileURLToPath(new URL('../../studio', import.meta.url));
+export const studioFolder = packageFile('studio');
 
 export interface StudioServer {
   /** `http://127.0.0.1:<port>/` */

@@ -1,6 +1,6 @@
 import { fork } from 'node:child_process';
 import { UserError } from '@graft-ml/core/internal/base/errors';
-import { builtWorker, residentBytes } from '../../files/own-process.ts';
+import { builtProgram, residentBytes } from '../../files/own-process.ts';
 import type { ColumnOptions } from '../readers/columns.ts';
 import type { UnpackMessage, UnpackTask } from './unpack-process.ts';
 
@@ -15,7 +15,7 @@ const watchMilliseconds = 100;
  * @throws UserError with what is wrong with the file
  */
 export function unpackApart(path: string, out: string, options: ColumnOptions): Promise<void> {
-  const child = fork(builtWorker('data/parquet/unpack-process.js'), {
+  const child = fork(builtProgram('data/parquet/unpack-process.js'), {
     execArgv: [`--max-old-space-size=${limits.heapMegabytes}`],
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
   });

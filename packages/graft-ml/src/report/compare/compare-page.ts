@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { plural } from '@graft-ml/core/internal/base/plural';
-import { builtWorker } from '../../files/own-process.ts';
+import { packageFile } from '../../files/package-file.ts';
 import { inCommands } from '../../text/wording.ts';
 import { percent } from '../format.ts';
 import { html, type Markup } from '../html.ts';
@@ -9,7 +9,7 @@ import { costSection, curvesSection, optionsSection, runsTable, seedsSection } f
 import type { RunsSummary } from './runs-summary.ts';
 
 /** The script that sorts, filters and highlights, which is compiled from \`browser/compare.ts\`. */
-export const compareScript = () => readFileSync(builtWorker('browser/compare.js'), 'utf8');
+export const compareScript = () => readFileSync(packageFile('dist', 'browser', 'compare.js'), 'utf8');
 
 /** The page of runs as they recorded themselves. */
 export async function comparePage(name: string, summary: RunsSummary): Promise<string> {
