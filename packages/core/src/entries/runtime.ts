@@ -3,7 +3,15 @@
  *
  * @module @graft-ml/core/runtime
  */
-export type { KernelTime, Session, SessionPlace, TimedRun, TimedSession, WrapTensor } from '../runtime/backend.ts';
+export type {
+  KernelTime,
+  Overwriting,
+  Session,
+  SessionPlace,
+  TimedRun,
+  TimedSession,
+  WrapTensor,
+} from '../runtime/backend.ts';
 export {
   Agreement,
   type Backend,

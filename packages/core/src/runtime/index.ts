@@ -1,5 +1,5 @@
 export { Agreement, type Reference } from './agreement.ts';
-export type { Backend, Device, KernelTime, TimedRun, TimedSession } from './backend.ts';
+export type { Backend, Device, KernelTime, Overwriting, TimedRun, TimedSession } from './backend.ts';
 export { inSequence, type ParallelProgram } from './parallel.ts';
 export { formatPlacements, type Placement } from './placement.ts';
 export { Program, scalar } from './program.ts';
