@@ -3,7 +3,7 @@
  * takes about a millisecond to find, read and link a module, and `graft train` has five hundred of ours and two hundred of
  * others. The library itself stays in modules, which programs share and bundlers see through.
  */
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type OutputOptions, rolldown } from 'rolldown';
@@ -27,6 +27,8 @@ const inlined = ['zod', 'csv-parse', '@noble/hashes', 'commander'];
 const commands = ['config', 'doctor', 'evaluate', 'features', 'find-lr', 'meta-train', 'predict', 'preview', 'train'];
 
 const folder = dirname(fileURLToPath(import.meta.resolve('graft-ml/package.json')));
+/** The files are written here first. */
+const next = join(folder, 'dist', '.bundled');
 const built = (name: string) => join(folder, 'dist', `${name}.js`);
 const isInside = (id: string) =>
   /^[./]/.test(id) || ['graft-ml', '@graft-ml', ...inlined].some((name) => id === name || id.startsWith(`${name}/`));
@@ -39,7 +41,7 @@ const group = (name: string, priority: number, modules: readonly string[]) => ({
 });
 
 const licences = new Map<string, string>();
-rmSync(join(folder, 'bundled'), { recursive: true, force: true });
+rmSync(next, { recursive: true, force: true });
 await bundle(command, {
   groups: [
     // Not the command's own module, which waits for others to load: nothing may import it.
@@ -51,7 +53,11 @@ await bundle(command, {
 });
 for (const worker of workers) await bundle(worker);
 const texts = [...licences].sort().map(([name, text]) => `${name}\n\n${text.trim()}\n`);
-writeFileSync(join(folder, 'bundled', 'LICENSES.txt'), texts.join(`\n${'-'.repeat(72)}\n\n`));
+writeFileSync(join(next, 'LICENSES.txt'), texts.join(`\n${'-'.repeat(72)}\n\n`));
+// Only now, so that a program which begins meanwhile finds its files.
+const place = join(folder, 'bundled');
+rmSync(place, { recursive: true, force: true });
+renameSync(next, place);
 
 async function bundle(name: string, codeSplitting: OutputOptions['codeSplitting'] = true): Promise<void> {
   const bundler = await rolldown({
@@ -62,7 +68,7 @@ async function bundle(name: string, codeSplitting: OutputOptions['codeSplitting'
     checks: { ineffectiveDynamicImport: false }, // what one command loads later, others load at once
   });
   const { output } = await bundler.write({
-    dir: join(folder, 'bundled'),
+    dir: next,
     entryFileNames: '[name].js',
     chunkFileNames: 'shared/[name]-[hash].js',
     codeSplitting,
