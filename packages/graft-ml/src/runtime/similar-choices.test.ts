@@ -35,6 +35,21 @@ test('the nearest shape decides', () => {
   expect(choiceFor(weightGrad(16, 240, 15), known)).toBe('bigKernel');
 });
 
+test('of two that are as near the larger decides, in whatever order they stand', () => {
+  const [one, many] = [{ [weightGrad(1, 64, 56)]: 'bigKernel' }, { [weightGrad(16, 64, 56)]: 'shiftedMatMul' }];
+  for (const known of [
+    { ...one, ...many },
+    { ...many, ...one },
+  ]) {
+    expect([1, 2, 4, 8].map((batch) => choiceFor(weightGrad(batch, 64, 56), known))).toEqual([
+      'bigKernel',
+      'bigKernel',
+      'shiftedMatMul',
+      'shiftedMatMul',
+    ]);
+  }
+});
+
 test('nothing carries over to what is too far away, or to convolutions of another kind', () => {
   const known = { [weightGrad(16, 64, 56)]: 'shiftedMatMul' };
   expect(choiceFor(weightGrad(512, 64, 56), known)).toBeUndefined();

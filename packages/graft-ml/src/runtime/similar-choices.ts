@@ -11,8 +11,9 @@ interface Shape {
   readonly attributes: Readonly<Record<string, unknown>>;
 }
 
+const rounding = 1e-9;
 /** A factor of 16 in one size, such as the batch's, or smaller ones in several. */
-const farthest = Math.log(16) + 1e-9;
+const farthest = Math.log(16) + rounding;
 /** What a kernel of another size, or another stride, counts beside sizes of the operands. */
 const otherAttribute = Math.log(8);
 /** Attributes that follow from the operands. */
@@ -38,6 +39,8 @@ export function similarChoices(
     alike.push({ shape, choice });
     shapes.set(shape.primitive, alike);
   }
+  // Of two that are as near, such as batch 1 and 16 to a batch of 4, the larger: what pays there pays soon.
+  for (const alike of shapes.values()) alike.sort((a, b) => sizeOf(b.shape) - sizeOf(a.shape));
   const found: Record<string, string> = {};
   for (const [key, value] of open) {
     const own = shapeOf(key);
@@ -46,13 +49,16 @@ export function similarChoices(
     let nearest = farthest;
     for (const { shape, choice } of shapes.get(own.primitive) ?? []) {
       const distance = usable.includes(choice) ? distanceOf(own, shape) : Number.POSITIVE_INFINITY;
-      if (distance > nearest || (distance === nearest && key in found)) continue;
+      if (distance > nearest || (distance > nearest - rounding && key in found)) continue;
       nearest = distance;
       found[key] = choice;
     }
   }
   return found;
 }
+
+/** The logarithm of all its operands' sizes multiplied. */
+const sizeOf = ({ operands }: Shape): number => operands.flat().reduce((sum, size) => sum + size, 0);
 
 function shapeOf(key: string): Shape | undefined {
   const parts = partsOfKey(key);
