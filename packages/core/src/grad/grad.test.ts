@@ -2,7 +2,19 @@ import { describe, expect, test } from 'vitest';
 import { evaluate, gaussian, numbers } from '../../../../test/run.ts';
 import { f32, i64, type Shape, sizeOf } from '../base/tensor.ts';
 import { constant, input, makeValue, reachable, typecheck, type Value } from '../graph/index.ts';
-import { add, broadcastTo, cast, mul, reduceSum, reshape, sqrt, square, stopGradient, sub } from '../ops/index.ts';
+import {
+  add,
+  broadcastTo,
+  cast,
+  mul,
+  reduceSum,
+  reshape,
+  sliceAxis,
+  sqrt,
+  square,
+  stopGradient,
+  sub,
+} from '../ops/index.ts';
 import { grad, vjp } from './index.ts';
 
 const x = input('x', 'f32', [2, 3]);
@@ -201,4 +213,23 @@ test('integers have no gradient, and do not disturb that of the floats beside th
   const labels = input('labels', 'i64', [2]);
   const loss = reduceSum(mul(reshape(cast(labels, 'f32'), [2, 1]), x));
   expect(await gradient(loss, x, { labels: i64([2], [5, 7]) })).toEqual([5, 5, 5, 7, 7, 7]);
+});
+
+describe('the derivatives of slices that lie side by side are joined, not summed up from zeros', () => {
+  const parts = (...at: readonly (readonly [number, number])[]) => at.map(([from, to]) => sliceAxis(x, 1, from, to));
+  const [a, b, c] = parts([0, 1], [1, 2], [2, 3]) as [Value, Value, Value];
+  const twice = (value: Value) => mul(value, 2);
+  test.each<[string, Value[], number[], number]>([
+    ['in order', [a, twice(b), mul(c, 3)], [1, 2, 3, 1, 2, 3], 0],
+    ['in any order', [mul(c, 3), a, twice(b)], [1, 2, 3, 1, 2, 3], 0],
+    ['but for what is left out', [a, twice(b)], [1, 2, 0, 1, 2, 0], 1],
+    ['not where they overlap', parts([0, 2], [1, 3]), [1, 2, 1, 1, 2, 1], 2],
+    ['not where they are the same', [a, sliceAxis(x, 1, 0, 1)], [2, 0, 0, 2, 0, 0], 2],
+    ['not where one is apart', [a, c], [1, 0, 1, 1, 0, 1], 2],
+  ])('%s', async (_name, values, expected, pads) => {
+    const loss = values.map((value) => reduceSum(value)).reduce((sum, value) => add(sum, value));
+    expect(await gradient(loss)).toEqual(expected);
+    const [dx] = grad(loss, [x]);
+    expect(reachable([dx!]).filter(({ op }) => op.name === 'Pad')).toHaveLength(pads);
+  });
 });

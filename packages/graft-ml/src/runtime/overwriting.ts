@@ -101,12 +101,12 @@ class Uses {
     if (this.#outputs.has(before)) return undefined; // as it was, under another name
     const readers = new Set<Value>();
     const derived = new Set([before]);
-    for (const of of derived) {
-      for (const user of this.#usersOf(of)) {
+    for (const read of derived) {
+      for (const user of this.#usersOf(read)) {
         if (user === value) {
           // It reads each number when it writes that one, or earlier.
-          if (!isElementwise(value) || of.shape.join() !== value.shape.join()) return undefined;
-          if (of !== before && !isElementwise(of)) return undefined;
+          if (!isElementwise(value) || read.shape.join() !== value.shape.join()) return undefined;
+          if (read !== before && !isElementwise(read)) return undefined;
         } else if (user.inputs.every((operand) => derived.has(operand) || constantTensor(operand))) {
           derived.add(user);
           if (this.#outputs.has(user)) readers.add(user);

@@ -40,7 +40,7 @@ export function similarChoices(
     shapes.set(shape.primitive, alike);
   }
   // Of two that are as near, such as batch 1 and 16 to a batch of 4, the larger: what pays there pays soon.
-  for (const alike of shapes.values()) alike.sort((a, b) => sizeOf(b.shape) - sizeOf(a.shape));
+  for (const alike of shapes.values()) alike.sort((a, b) => logSize(b.shape) - logSize(a.shape));
   const found: Record<string, string> = {};
   for (const [key, value] of open) {
     const own = shapeOf(key);
@@ -58,7 +58,7 @@ export function similarChoices(
 }
 
 /** The logarithm of all its operands' sizes multiplied. */
-const sizeOf = ({ operands }: Shape): number => operands.flat().reduce((sum, size) => sum + size, 0);
+const logSize = ({ operands }: Shape): number => operands.flat().reduce((sum, size) => sum + size, 0);
 
 function shapeOf(key: string): Shape | undefined {
   const parts = partsOfKey(key);
