@@ -21,7 +21,9 @@ export default defineConfig({
     include: ['packages/*/src/**/*.test.ts', 'test/**/*.test.ts', 'attack/**/*.test.ts', 'bench/**/*.test.ts'],
     pool: 'forks', // onnxruntime-node keeps process-wide state; worker threads would share it
     // Timings of kernels are kept with the build, not in the home of whoever runs the tests.
-    env: { GRAFT_CACHE: path('node_modules/.cache/graft') },
+    // Two files are tested at once, each on one core: threads of two sessions that wait for each other keep both cores
+    // busy with it, and all the tests take a quarter longer. What threads change is tested with `threads: 2`.
+    env: { GRAFT_CACHE: path('node_modules/.cache/graft'), GRAFT_THREADS: '1' },
     maxWorkers: 2,
     allowOnly: false, // the linter takes the function fit for a focused test, so that it does not look
     testTimeout: 120_000,

@@ -1,13 +1,12 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { createRequire } from 'node:module';
-import { availableParallelism } from 'node:os';
 import type { ImageSpan } from '@graft-ml/core/internal/fit/profile/stage-recorder';
 import type { ImageDecoder } from '@graft-ml/core/internal/image/decoder';
 import { ImageError } from '@graft-ml/core/internal/image/problem';
 import type { Squares } from '@graft-ml/core/internal/image/squares';
 import type { EvaluationRequest, ViewRequest } from '@graft-ml/core/internal/image/view';
 import { Tinypool } from 'tinypool';
-import { builtProgram } from '../files/own-process.ts';
+import { availableCores, builtProgram } from '../files/own-process.ts';
 import type { ImageFacts, ImageFile } from './decode.ts';
 import type { Examination } from './doctor/likeness.ts';
 import type { DecodeTask, Reply, SquaresTask, SurveyTask, TimedView, ViewTask } from './image-worker.ts';
@@ -59,7 +58,7 @@ type Task = 'check' | 'survey' | 'examine' | 'view' | 'timedView' | 'squares' | 
  */
 export function createImagePool(options: ImagePoolOptions = {}): ExaminingPool {
   const { onView } = options;
-  const threads = options.threads ?? Math.min(availableParallelism(), 8);
+  const threads = options.threads ?? Math.min(availableCores(), 8);
   if (!(Number.isInteger(threads) && threads >= 1)) {
     throw new RangeError(`createImagePool: threads is ${threads}, expected a whole number of at least 1`);
   }

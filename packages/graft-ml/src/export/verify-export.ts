@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import { isImageForm } from '@graft-ml/core/internal/export/forms';
 import type { CheckpointName } from '@graft-ml/core/internal/fit/checkpoint-files';
@@ -6,6 +5,7 @@ import { formatProblems, type ImageProblem } from '@graft-ml/core/internal/image
 import { readImageFile } from '../data/decode.ts';
 import { findImages } from '../data/find-images.ts';
 import { type OpenRunOptions, openRun } from '../evaluate/open-run.ts';
+import { availableCores } from '../files/own-process.ts';
 import { openBrowserAnswers } from './browser-answers.ts';
 import { openAnswers, openExported } from './exported-answers.ts';
 import { agree, EngineComparison, isDtype, resizeTolerance, tolerances, type Verification } from './verification.ts';
@@ -40,7 +40,7 @@ export async function verifyExport(
   run: string,
   exported: string,
   images: string,
-  { browser = false, threads = availableParallelism(), signal, onProgress, ...options }: VerifyOptions = {},
+  { browser = false, threads = availableCores(), signal, onProgress, ...options }: VerifyOptions = {},
 ): Promise<Verification> {
   const file = await openExported(exported);
   const dtype = isDtype(file.dtype) ? file.dtype : 'fp32';

@@ -1,9 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import { printableName } from '@graft-ml/core/internal/base/printable';
-import { residentBytes } from '../files/own-process.ts';
+import { availableCores, residentBytes } from '../files/own-process.ts';
 import { describeProcess, endProcess, isRunning } from '../files/process-note.ts';
 import { makeFolders, wrapWriteErrors } from '../files/write.ts';
 import { eventStream } from './event-stream.ts';
@@ -88,7 +87,7 @@ class LocalExecutor implements Executor {
     const inUse = [...this.#kept.values()].reduce((sum, { process }) => sum + residentBytes(process), 0);
     const { now, ended } = this.#seen;
     const room = Math.floor((process.availableMemory() + inUse) / Math.max(now, ended || bytesOfJob));
-    return this.#most ?? Math.max(1, Math.min(availableParallelism(), room));
+    return this.#most ?? Math.max(1, Math.min(availableCores(), room));
   }
 
   async submit(job: Job): Promise<void> {

@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os';
 import { TimedRuntime } from '@graft-ml/core/internal/fit/profile/timed-runtime';
 import type { CompileTasks } from '@graft-ml/core/internal/meta/task-program';
 import { learners, type ResolvedMetaConfig } from '@graft-ml/core/internal/recipe/meta/index';
@@ -19,6 +18,7 @@ import { openBackbone } from '../checkpoint/backbone.ts';
 import { openImagePool } from '../data/decoder-pool.ts';
 import { openEpisodes } from '../episodes/open-episodes.ts';
 import { openSubsets } from '../episodes/subsets.ts';
+import { availableCores } from '../files/own-process.ts';
 import {
   chooseDevice,
   createRuntime,
@@ -47,7 +47,7 @@ export async function prepareMeta(
   const preprocessing = metaPreprocessing(given, backbone);
   const sets = await unlessAborted(openSets(path, given, preprocessing, { ...options, cache }), signal);
   const config = possibleConfig(given, sets);
-  const threads = options.threads ?? config.threads ?? availableParallelism();
+  const threads = options.threads ?? config.threads ?? availableCores();
   const { choices, tune, backend } = options;
   const said: string[] = [];
   const onNote = (note: string) => said.push(note);

@@ -1,5 +1,4 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-import { availableParallelism } from 'node:os';
 import { call, placeholder } from '@graft-ml/core/internal/base/code';
 import { OptionError, UserError } from '@graft-ml/core/internal/base/errors';
 import type { CheckpointName } from '@graft-ml/core/internal/fit/checkpoint-files';
@@ -11,6 +10,7 @@ import type { Preparation } from '@graft-ml/core/internal/runs/prepared';
 import type { Backend } from '@graft-ml/core/runtime';
 import { oneShotTrials } from '../episodes/one-shot-trials.ts';
 import type { FolderCache } from '../files/cache-folder.ts';
+import { availableCores } from '../files/own-process.ts';
 import { areOwnPaths } from '../runs/own-paths.ts';
 import type { OpenRunStore } from '../runs/run-store.ts';
 import type { DeviceName } from '../runtime/index.ts';
@@ -128,7 +128,7 @@ export async function openMetaTest(
   const said: string[] = [];
   const onNote = (note: string) => said.push(note);
   const runtime = taskRuntime(device, { choices: run.choices, cache, backend, onPreparation, onNote });
-  const threads = options.threads ?? config.threads ?? availableParallelism();
+  const threads = options.threads ?? config.threads ?? availableCores();
   const noted = { ...opened, notes: [...said, ...opened.notes] };
   return metaTest({
     ...{

@@ -1,6 +1,6 @@
-import { availableParallelism } from 'node:os';
 import { OptionError } from '@graft-ml/core/internal/base/errors';
 import { ImagePredictor, type PredictorParts } from '@graft-ml/core/internal/predict/image-predictor';
+import { availableCores } from '../files/own-process.ts';
 import { readBytes } from '../files/read.ts';
 import { loadOrt } from '../runtime/ort.ts';
 import { openExport } from './exported-session.ts';
@@ -50,7 +50,7 @@ const atOnce = { pixels: 4, image: 1 } as const;
  */
 export async function loadPredictor(
   model: string | URL | Blob | ArrayBuffer | Uint8Array,
-  { threads = availableParallelism() }: PredictorOptions = {},
+  { threads = availableCores() }: PredictorOptions = {},
 ): Promise<Predictor> {
   if (!Number.isInteger(threads) || threads < 1) {
     throw new OptionError({ option: 'threads', expected: 'a whole number from 1 on', received: threads });

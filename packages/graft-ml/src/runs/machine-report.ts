@@ -1,5 +1,5 @@
-import { availableParallelism } from 'node:os';
 import type { Choices } from '@graft-ml/core/runtime';
+import { availableCores } from '../files/own-process.ts';
 import { inspectMachine, type Machine, type Renewed, renewChoices } from '../runtime/index.ts';
 import { readRun } from './read-run.ts';
 
@@ -30,7 +30,7 @@ export interface MachineReport {
 export async function machineReport(options: MachineReportOptions = {}): Promise<MachineReport> {
   const { run: folder, renew = false, threads, onTuning } = options;
   const run = folder === undefined ? null : { folder, choices: (await readRun(folder)).choices };
-  const own = { threads: threads ?? availableParallelism(), ...(run && { keys: Object.keys(run.choices) }) };
+  const own = { threads: threads ?? availableCores(), ...(run && { keys: Object.keys(run.choices) }) };
   const before = await inspectMachine(own);
   const measured = before.choices.filter(({ from }) => from === 'measured').map(({ key }) => key);
   const keys = run ? Object.keys(run.choices) : measured;

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { availableParallelism, cpus } from 'node:os';
+import { cpus } from 'node:os';
 import type { Features } from '@graft-ml/core/graph';
 import type { Cache } from '@graft-ml/core/internal/fit/cache';
 import { addComparedPooling } from '@graft-ml/core/internal/ops/compared-pool';
@@ -11,6 +11,7 @@ import { Runtime, type RuntimeOptions } from '@graft-ml/core/internal/runtime/ru
 import { type ChoiceStore, everyLowering, timingMethod } from '@graft-ml/core/internal/runtime/tuning';
 import type { InferenceSession } from 'onnxruntime-common';
 import { defaultCache } from '../cache/folder-cache.ts';
+import { availableCores } from '../files/own-process.ts';
 import { cudaBackend } from './cuda.ts';
 import { chooseDevice, type DeviceName } from './devices.ts';
 import { optionsOf } from './graph-options.ts';
@@ -58,7 +59,7 @@ export function createRuntime(options: NodeRuntimeOptions = {}): Runtime {
   const {
     device: asked,
     onNote,
-    threads = availableParallelism(),
+    threads = availableCores(),
     cache = defaultCache(),
     session = {},
     ...others

@@ -5,6 +5,7 @@ import { allCandidates } from '@graft-ml/core/internal/runtime/timing';
 import { type Choices, type TuningEvent, valueOfKey } from '@graft-ml/core/internal/runtime/tuning';
 import { defaultCache } from '../cache/folder-cache.ts';
 import type { FolderCache } from '../files/cache-folder.ts';
+import { availableCores } from '../files/own-process.ts';
 import { cpuBackend, storeOf } from './create.ts';
 import { ortVersion } from './ort.ts';
 import { instructionSet, readShipped, validChoices } from './shipped-choices.ts';
@@ -51,7 +52,7 @@ export interface MachineOptions {
 
 /** Describes this machine as Graft sees it. Nothing is timed. */
 export async function inspectMachine(options: MachineOptions = {}): Promise<Machine> {
-  const { threads = availableParallelism(), cache = defaultCache(), keys = [] } = options;
+  const { threads = availableCores(), cache = defaultCache(), keys = [] } = options;
   const backend = cpuBackend(threads);
   const features: Features = await backend.features();
   const set = instructionSet(features);
@@ -105,7 +106,7 @@ export async function renewChoices(
   keys: Iterable<string>,
   options: MachineOptions & { readonly onTuning?: (event: TuningEvent) => void; readonly signal?: AbortSignal } = {},
 ): Promise<Renewed> {
-  const { threads = availableParallelism(), cache = defaultCache(), signal } = options;
+  const { threads = availableCores(), cache = defaultCache(), signal } = options;
   const onTuning = (event: TuningEvent) => {
     signal?.throwIfAborted();
     options.onTuning?.(event);

@@ -1,5 +1,5 @@
-import { availableParallelism } from 'node:os';
 import { OptionError } from '@graft-ml/core/internal/base/errors';
+import { availableCores } from '../files/own-process.ts';
 import { isLoopbackHost } from './access.ts';
 import type { ServeLimits, ServeOptions } from './serve-options.ts';
 
@@ -36,7 +36,7 @@ export function resolveServeOptions(options: ServeOptions): ServeSettings {
       problem: `: ${host} can be reached from other machines, so that a token is needed.`,
     });
   }
-  const cores = availableParallelism();
+  const cores = availableCores();
   const workers = whole('workers', options.workers ?? Math.min(2, cores), 1, 64);
   const threads = whole('threads', options.threads ?? Math.max(1, Math.floor(cores / workers)), 1, 256);
   return {

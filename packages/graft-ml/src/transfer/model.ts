@@ -1,10 +1,10 @@
-import { availableParallelism } from 'node:os';
 import { dirname } from 'node:path';
 import { type CreateModelOptions as CoreOptions, modelParts } from '@graft-ml/core/internal/fit/model';
 import type { Run } from '@graft-ml/core/internal/runs/run-file';
 import { RunModel } from '@graft-ml/core/internal/runs/run-model';
 import type { Forward } from '@graft-ml/core/nn';
 import type { Runtime } from '@graft-ml/core/runtime';
+import { availableCores } from '../files/own-process.ts';
 import { makeFolders, replaceFile, wrapWriteErrors } from '../files/write.ts';
 import { nodeHost } from '../runs/host.ts';
 import type { OpenRunStore } from '../runs/run-store.ts';
@@ -31,7 +31,7 @@ export class Model extends RunModel {
    * holds a run
    */
   save(folder: string, { overwrite = false, openStore }: SaveOptions = {}): Promise<Run> {
-    return this.saveIn(folder, { overwrite, threads: availableParallelism(), host: nodeHost(openStore) });
+    return this.saveIn(folder, { overwrite, threads: availableCores(), host: nodeHost(openStore) });
   }
 
   /**

@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os';
 import type { Profiler } from '@graft-ml/core/internal/fit/profile/profiler';
 import type { ImageDecoder } from '@graft-ml/core/internal/image/decoder';
 import type { Seen } from '@graft-ml/core/internal/image/seen';
@@ -20,6 +19,7 @@ import { type Dataset, openDataset } from '../data/dataset.ts';
 import { assertMayHoldImages } from '../data/readers/find-candidates.ts';
 import type { FolderCache } from '../files/cache-folder.ts';
 import type { FetchOptions } from '../files/download/fetch-file.ts';
+import { availableCores } from '../files/own-process.ts';
 import { processMemory } from '../runs/host.ts';
 import { createRuntime } from '../runtime/index.ts';
 import { openRunImages } from './run-images.ts';
@@ -91,7 +91,7 @@ export async function prepare(
       throw error;
     });
   const begun = runStart(config, backbone);
-  const threads = options.backend?.threads ?? options.threads ?? config.threads ?? availableParallelism();
+  const threads = options.backend?.threads ?? options.threads ?? config.threads ?? availableCores();
   const said: string[] = [];
   const runtime = createRuntime({
     device: config.device,

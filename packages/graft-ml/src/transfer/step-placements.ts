@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os';
 import type { Network } from '@graft-ml/core/internal/fit/step';
 import { trainingStep } from '@graft-ml/core/internal/fit/step';
 import { optimizers } from '@graft-ml/core/internal/optim/index';
@@ -6,6 +5,7 @@ import { crossEntropy } from '@graft-ml/core/nn';
 import type { Placement, TuningEvent } from '@graft-ml/core/runtime';
 import { defaultCache } from '../cache/folder-cache.ts';
 import type { FolderCache } from '../files/cache-folder.ts';
+import { availableCores } from '../files/own-process.ts';
 import { chooseDevice, createRuntime, type DeviceName } from '../runtime/index.ts';
 
 /** Where each primitive of a training step is computed. */
@@ -38,7 +38,7 @@ export async function stepPlacements(
   { batchSize, trained, cache = defaultCache(), onCheck }: StepPlacementsOptions,
 ): Promise<StepPlacements> {
   const { device, reason } = chooseDevice(asked);
-  const threads = availableParallelism();
+  const threads = availableCores();
   const runtime = createRuntime({ device, threads, cache, tune: false, ...(onCheck && { onCheck }) });
   const { outputs } = trainingStep(network, {
     batchSize,
