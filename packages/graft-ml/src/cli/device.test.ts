@@ -32,6 +32,8 @@ const commands = (): readonly (readonly string[])[] => [
   ['predict', trained, shapes],
   ['evaluate', trained, shapes],
   ['calibrate', trained],
+  ['rank', shapes, '--models', 'conv4'],
+  ['doctor', shapes, '--labels', '--model', 'conv4'],
   ['meta', 'train', shapes, ...tasks, '--out', join(root, 'never')],
   ['meta', 'test', episodic],
   ['meta', 'adapt', episodic, shapes, '--out', join(root, 'never')],
@@ -53,6 +55,11 @@ test('a run that goes on on another device says so', () => {
   ]);
 });
 
+test('a dataset is examined on no device but for its labels', async () => {
+  const { status, stderr } = await graft(['doctor', shapes, '--device', 'cpu'], root);
+  expect([status, stderr]).toEqual([2, 'graft: doctor: --device goes with --labels.\n']);
+});
+
 describe.skipIf(!hasGpu('the commands on a GPU'))('on a GPU', () => {
   const gpu = ['--device', 'webgpu'];
 
@@ -62,5 +69,19 @@ describe.skipIf(!hasGpu('the commands on a GPU'))('on a GPU', () => {
     expect([here!.status, there!.status], there!.stderr).toEqual([0, 0]);
     const [expected, actual] = [here!, there!].map(({ stdout }) => JSON.parse(stdout).perStep[0].loss.mean);
     expect(Math.abs(actual / expected - 1)).toBeLessThan(tolerance.model);
+  });
+
+  test('models are ranked as on the processor, by features of their own', async () => {
+    const command = ['rank', shapes, '--models', 'conv4_32', '--image-size', '16', '--images', '16', '--folds', '2'];
+    const ranked = async (flags: readonly string[]) => {
+      const { status, stdout, stderr } = await graft([...command, '--json', ...flags], root);
+      expect(status, stderr).toBe(0);
+      const { models, images } = JSON.parse(stdout);
+      return { ...models[0], images };
+    };
+    const [here, there] = [await ranked([]), await ranked(gpu)];
+    expect(Math.abs(there.logme / here.logme - 1)).toBeLessThan(1e-3);
+    expect([here.cached, there.cached]).toEqual([0, 0]);
+    expect((await ranked(gpu)).cached).toBe(there.images);
   });
 });

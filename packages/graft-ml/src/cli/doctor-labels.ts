@@ -1,3 +1,4 @@
+import type { DeviceName } from '@graft-ml/core/internal/recipe/config/machine';
 import type { ShapeOptions } from '../data/readers/found.ts';
 import { downloadOptions } from './download.ts';
 import { unlessStopped } from './long-call.ts';
@@ -13,6 +14,7 @@ export interface LabelFlags extends DownloadFlags {
   readonly imageSize: number | null;
   readonly folds: number;
   readonly seed: number;
+  readonly device: DeviceName;
   readonly sheet: string | null;
   readonly strict: boolean;
 }
@@ -29,7 +31,7 @@ const mostOnSheet = 60;
 /** `graft doctor --labels`: prints the images whose labels are probably wrong, and draws them where that is asked for. */
 export async function diagnoseLabels(
   folder: string,
-  { model, weights, imageSize, folds, seed, sheet, strict, ...download }: LabelFlags,
+  { model, weights, imageSize, folds, seed, device, sheet, strict, ...download }: LabelFlags,
   { reading, most }: LabelSearch,
   terminal: Terminal,
 ): Promise<void> {
@@ -37,7 +39,7 @@ export async function diagnoseLabels(
   await unlessStopped(terminal, async (signal) => {
     const found = await labelIssues(folder, {
       ...reading,
-      ...{ model, folds, seed, signal },
+      ...{ model, folds, seed, device, signal },
       ...(weights !== null && { weights }),
       ...(imageSize !== null && { imageSize }),
       download: downloadOptions(download, terminal),

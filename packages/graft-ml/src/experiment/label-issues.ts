@@ -20,7 +20,7 @@ import { openImagePool } from '../data/decoder-pool.ts';
 import type { ReaderOptions } from '../data/readers/found.ts';
 import type { FolderCache } from '../files/cache-folder.ts';
 import type { FetchOptions } from '../files/download/fetch-file.ts';
-import { createRuntime } from '../runtime/index.ts';
+import { createRuntime, type DeviceName } from '../runtime/index.ts';
 import { loadModel } from '../transfer/load-model.ts';
 import type { Model } from '../transfer/model.ts';
 import { pooledFeatures } from './pooled-features.ts';
@@ -41,7 +41,7 @@ export interface FolderLabelOptions extends LabelIssueOptions, Omit<ReaderOption
   readonly seed?: number;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: LabelProgress) => void) | undefined;
-  /** Hears, in a sentence, of a file in the cache that is not used. */
+  /** Hears, in a sentence, of a file in the cache that is not used, and of what `auto` chose. */
   readonly onNote?: ((note: string) => void) | undefined;
   /** The source of published weights. */
   readonly download?: FetchOptions;
@@ -49,7 +49,9 @@ export interface FolderLabelOptions extends LabelIssueOptions, Omit<ReaderOption
   readonly cache?: FolderCache | null;
   /** The image decoder. It stays its owner's. */
   readonly decoder?: ImageDecoder;
-  /** The runtime. It stays its owner's. Default: `createRuntime()`. */
+  /** The device that computes, unless `runtime` says it. Default `cpu`. */
+  readonly device?: DeviceName;
+  /** The runtime. It stays its owner's. Default: `createRuntime({ device })`. */
   readonly runtime?: Runtime;
 }
 
@@ -118,7 +120,7 @@ export async function labelIssues(folder: string, options: FolderLabelOptions = 
     signal,
     onProgress: during('checking images'),
   });
-  const runtime = options.runtime ?? createRuntime({ cache });
+  const runtime = options.runtime ?? createRuntime({ cache, device: options.device, onNote: options.onNote });
   await using model = await backboneOf(options, runtime, cache);
   const extractor = {
     forward: model.network.forward,

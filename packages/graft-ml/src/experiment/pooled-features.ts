@@ -57,10 +57,12 @@ export async function pooledFeatures<I extends DatasetImage>(
   images: readonly I[],
   { pool, cache, signal, onProgress, onNote = () => {} }: PooledFeaturesOptions,
 ): Promise<PooledFeatures<I>> {
-  const { preprocessing } = extractor;
+  const { preprocessing, runtime } = extractor;
   const { graph, variables, width } = featureGraph(extractor);
-  // What kernels were chosen is no part of it, as it is in training: it moves a feature by its last bits.
-  const origin = { graph, variables, preprocessing, backend: ortVersion(), choices: {}, decoder: pool.identity };
+  // What kernels were chosen is no part of it, as it is in training: it moves a feature by its last bits. A GPU may move
+  // it by more.
+  const backend = runtime.device === 'cpu' ? ortVersion() : `${runtime.device} ${ortVersion()}`;
+  const origin = { graph, variables, preprocessing, backend, choices: {}, decoder: pool.identity };
   const rows = images.map(() => new Float32Array(width));
   await using table = (await cache?.features(origin, [width], { limit, onNote })) ?? noFeatures;
   const missing: number[] = [];

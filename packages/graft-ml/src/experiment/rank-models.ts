@@ -11,7 +11,7 @@ import { openImagePool } from '../data/decoder-pool.ts';
 import type { ReaderOptions } from '../data/readers/found.ts';
 import type { FolderCache } from '../files/cache-folder.ts';
 import type { FetchOptions } from '../files/download/fetch-file.ts';
-import { createRuntime } from '../runtime/index.ts';
+import { createRuntime, type DeviceName } from '../runtime/index.ts';
 import { candidatesOf, type ModelCandidate } from './model-candidates.ts';
 import { type Judged, type ModelScores, type RankProgress, scoresOf } from './model-scores.ts';
 
@@ -44,7 +44,7 @@ export interface RankOptions extends Omit<ReaderOptions, 'classes' | 'cache' | '
   readonly onProgress?: ((progress: RankProgress) => void) | undefined;
   /** Hears of each model when it is done. */
   readonly onModel?: ((model: ModelScores | UnrankedModel) => void) | undefined;
-  /** Hears, in a sentence, of a file in the cache that is not used. */
+  /** Hears, in a sentence, of a file in the cache that is not used, and of what `auto` chose. */
   readonly onNote?: ((note: string) => void) | undefined;
   /** The source of published weights. */
   readonly download?: FetchOptions;
@@ -52,7 +52,9 @@ export interface RankOptions extends Omit<ReaderOptions, 'classes' | 'cache' | '
   readonly cache?: FolderCache | null;
   /** The image decoder. It stays its owner's. */
   readonly decoder?: ImageDecoder;
-  /** The runtime. It stays its owner's. Default: `createRuntime()`. */
+  /** The device that computes, unless `runtime` says it. Default `cpu`. */
+  readonly device?: DeviceName;
+  /** The runtime. It stays its owner's. Default: `createRuntime({ device })`. */
   readonly runtime?: Runtime;
 }
 
@@ -107,7 +109,7 @@ export async function rankModels(folder: string, options: RankOptions): Promise<
     onProgress: (done, total) => onProgress?.({ stage: 'checking images', model: null, done, total }),
   });
   const images = sampleImages([...dataset.train, ...dataset.validation], most, seed);
-  const runtime = options.runtime ?? createRuntime({ cache });
+  const runtime = options.runtime ?? createRuntime({ cache, device: options.device, onNote: options.onNote });
   const judge = { ...options, seed, classes: dataset.classes.length, images, pool, cache, runtime };
   const scored: Judged[] = [];
   const failed: UnrankedModel[] = [];

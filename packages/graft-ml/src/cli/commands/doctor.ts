@@ -22,7 +22,7 @@ export const doctorCommand = defineCommand({
   ],
   async run({ positionals: [folder], options, given, terminal }) {
     const { fixTo, near, strict, examples, classDepth, machine, renew, threads, labels, ...others } = options;
-    const { model, weights, imageSize, folds, seed, sheet, offline, mirror, expectSha256, ...shape } = others;
+    const { model, weights, imageSize, folds, seed, device, sheet, offline, mirror, expectSha256, ...shape } = others;
     if (machine) {
       assertMachineFlags(given);
       const { machineReport } = await import('../../runs/machine-report.ts');
@@ -33,7 +33,7 @@ export const doctorCommand = defineCommand({
     assertDatasetFlags(folder, given);
     if (labels) {
       const { diagnoseLabels } = await import('../doctor-labels.ts');
-      const flags = { model, weights, imageSize, folds, seed, sheet, strict, offline, mirror, expectSha256 };
+      const flags = { model, weights, imageSize, folds, seed, device, sheet, strict, offline, mirror, expectSha256 };
       const search = {
         reading: { classDepth, ...shapeOptionsOf(shape) },
         most: given.includes('examples') ? examples : 20,

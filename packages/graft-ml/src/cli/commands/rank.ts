@@ -10,12 +10,14 @@ import { rankResult } from '../show/rank.ts';
 export const rankCommand = defineCommand({
   ...rankTable,
   async run({ positionals: [folder], options, terminal }) {
-    const { models, by, images, folds, neighbours, imageSize, seed, classDepth, offline, mirror, ...shape } = options;
+    const { models, by, images, folds, neighbours, seed, device, ...others } = options;
+    const { imageSize, classDepth, offline, mirror, ...shape } = others;
     const candidates = candidatesIn(models);
     const { rankModels } = await import('../../experiment/rank-models.ts');
     const ranking = await unlessStopped(terminal, (signal) =>
       rankModels(folder!, {
-        ...{ models: candidates, by, images, folds, neighbours, seed, classDepth, ...shapeOptionsOf(shape), signal },
+        ...{ models: candidates, by, images, folds, neighbours, seed, device },
+        ...{ classDepth, ...shapeOptionsOf(shape), signal },
         ...(imageSize !== null && { imageSize }),
         download: downloadOptions({ offline, mirror, expectSha256: null }, terminal),
         onProgress: ({ stage, model, done, total }) => terminal.progress(stage, done, total, model ?? undefined),

@@ -1,5 +1,6 @@
 import { UsageError } from '@graft-ml/core/internal/base/errors';
 import { kebabCase } from '@graft-ml/core/internal/base/kebab-case';
+import { deviceNames, machineOptions } from '@graft-ml/core/internal/recipe/config/machine';
 import { trainConfigSchema } from '@graft-ml/core/internal/recipe/config/train-config';
 import { z } from 'zod';
 import { downloadFlags, optionalText } from './download.ts';
@@ -28,6 +29,7 @@ export const doctorFlags = z.strictObject({
   imageSize: trainConfigSchema.shape.imageSize.describe('with --labels: side of the square the model sees, in pixels'),
   folds: z.int().min(2).max(100).default(5).describe('with --labels: folds of the cross-validation'),
   seed: trainConfigSchema.shape.seed.describe('with --labels: decides the folds'),
+  device: machineOptions.device.describe(`with --labels: ${deviceNames.join(' | ')}`),
   ...downloadFlags,
   machine: z.boolean().default(false).describe('examine this machine instead of a dataset'),
   renew: z.boolean().default(false).describe('with --machine: time again what was measured here, or what the run uses'),
@@ -64,6 +66,7 @@ const labelFlags: readonly string[] = [
   'imageSize',
   'folds',
   'seed',
+  'device',
   'sheet',
   'offline',
   'mirror',

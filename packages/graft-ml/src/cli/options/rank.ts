@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { RankScore } from '../../experiment/rank-models.ts';
 import { defineTable } from '../command.ts';
 import { downloadFlags } from './download.ts';
-import { shapeFlags } from './shared.ts';
+import { deviceFlag, shapeFlags } from './shared.ts';
 
 /** The scores, without the code that computes them. */
 const scores = ['probe', 'neighbours', 'logme'] as const satisfies readonly RankScore[];
@@ -33,6 +33,7 @@ export const rankTable = defineTable({
     neighbours: z.int().min(1).max(10_000).default(20).describe('neighbours that vote'),
     ...trainConfigSchema.pick({ imageSize: true, classDepth: true }).shape,
     seed: trainConfigSchema.shape.seed.describe('decides the folds, and which images are drawn'),
+    ...deviceFlag,
     ...shapeFlags,
     offline: downloadFlags.offline,
     mirror: downloadFlags.mirror,
