@@ -102,7 +102,7 @@ export function cpuBackend(threads: number, session: InferenceSession.SessionOpt
     wrap,
     threads,
     load,
-    loadForTiming: (model, count) => loadWith(model, count, stopsSpinning),
+    loadForTiming: (model, count) => loadWith(model, count),
     overwriting,
     loadTimed: (model) => timedSession((options) => loadWith(model, threads, options)),
     processorTime,
@@ -118,9 +118,6 @@ function mergedOptions(...all: readonly InferenceSession.SessionOptions[]): Infe
   const extra = Object.assign({}, ...all.map((options) => options.extra));
   return Object.assign({}, ...all, { extra });
 }
-
-/** Threads of a session wait for its next run in a loop, at the expense of whatever is timed next. */
-const stopsSpinning: InferenceSession.SessionOptions = { extra: { session: { force_spinning_stop: '1' } } };
 
 /** The processor time of this thread where Node tells it (from version 23.9 on), else of the process. */
 function processorTime(): number {

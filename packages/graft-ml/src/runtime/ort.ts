@@ -39,6 +39,13 @@ export function ortVersion(): string {
   return loadOrt().env.versions.node ?? 'unknown';
 }
 
+/**
+ * Between two runs a session's threads would go on looking for work in a loop, for a while: at the expense of what decodes
+ * images, computes the next batch or runs another session (docs/performance.md, "Between two steps"). During a run they
+ * do, which makes it faster.
+ */
+const stopsSpinning = { 'session.force_spinning_stop': '1' };
+
 let mayStart = isMainThread;
 
 /**
@@ -58,7 +65,8 @@ export async function createSession(
         'graft-ml in the main thread before this worker starts, or start Node with ORT_DISABLE_TELEMETRY=1.',
     );
   }
-  return explainMemory(() => loadOrt().InferenceSession.create(model, options));
+  const extra = { ...stopsSpinning, ...options.extra };
+  return explainMemory(() => loadOrt().InferenceSession.create(model, { ...options, extra }));
 }
 
 /**
