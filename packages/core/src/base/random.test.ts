@@ -17,6 +17,16 @@ describe('the streams are these, for ever: a change of them would change every s
     expect(words(seed, ...path)).toEqual(expected);
   });
 
+  test('filled, they are those that uniform numbers are made of, in whatever portions', () => {
+    const [one, many] = [randomStream(3, 'filled'), randomStream(3, 'filled')];
+    for (const size of [5, 1, 0, 1000]) {
+      const filled = new Int32Array(size);
+      many.fill(filled);
+      expect([...new Uint32Array(filled.buffer)]).toEqual(Array.from(filled, () => one.uniform() * 2 ** 32));
+    }
+    expect(many.uniform()).toBe(one.uniform());
+  });
+
   test('what is made of the words', () => {
     const stream = randomStream(42, 'pinned');
     expect([stream.integer(10), stream.integer(2 ** 32)]).toEqual([9, 2643643622]);

@@ -10,18 +10,25 @@ export interface RandomStream {
   integer(bound: number): number;
   /** Standard normal (Box and Muller 1958). */
   normal(): number;
+  /** Random bits, 32 in each element: those of `uniform`, many times as fast. */
+  fill(words: Int32Array): void;
   /** A new array in random order (Fisher and Yates). */
   shuffle<T>(items: readonly T[]): T[];
 }
 
 /** The stream at `path` under `seed`. Equal arguments give equal streams on every machine. */
 export function randomStream(seed: number, ...path: readonly (string | number)[]): RandomStream {
-  const next = sfc32(hashPath([seed, ...path]));
-  const uniform = () => next() / 2 ** 32;
+  const fill = sfc32(hashPath([seed, ...path]));
+  const word = new Int32Array(1);
+  const uniform = () => {
+    fill(word);
+    return (word[0]! >>> 0) / 2 ** 32;
+  };
   const integer = (bound: number) => Math.floor(uniform() * bound);
   return {
     uniform,
     integer,
+    fill,
     // 1 - u is in (0, 1], so the logarithm is finite.
     normal: () => Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform()),
     shuffle(items) {
@@ -43,30 +50,37 @@ function hashPath(path: readonly (string | number)[]): bigint {
   return hash;
 }
 
-function sfc32(hash: bigint): () => number {
+function sfc32(hash: bigint): (words: Int32Array) => void {
   let z = hash;
   const word = () => {
     z = BigInt.asUintN(64, z + 0x9e3779b97f4a7c15n);
     let mixed = z;
     mixed = BigInt.asUintN(64, (mixed ^ (mixed >> 30n)) * 0xbf58476d1ce4e5b9n);
     mixed = BigInt.asUintN(64, (mixed ^ (mixed >> 27n)) * 0x94d049bb133111ebn);
-    return Number((mixed ^ (mixed >> 31n)) & 0xffffffffn) | 0;
+    return Number((mixed ^ (mixed >> 31n)) & 0xffffffffn);
   };
-  let a = word();
-  let b = word();
-  let c = word();
-  let counter = 1;
-  const next = () => {
-    const sum = (((a + b) | 0) + counter) | 0;
-    counter = (counter + 1) | 0;
-    a = b ^ (b >>> 9);
-    b = (c + (c << 3)) | 0;
-    c = ((c << 21) | (c >>> 11)) + sum;
-    c |= 0;
-    return sum >>> 0;
+  // Elements of a typed array and locals made of them stay machine words in V8; captured variables would be boxed.
+  const state = Int32Array.of(word(), word(), word(), 1);
+  const fill = (words: Int32Array) => {
+    let a = state[0]!;
+    let b = state[1]!;
+    let c = state[2]!;
+    let counter = state[3]!;
+    for (let i = 0; i < words.length; i++) {
+      const sum = (((a + b) | 0) + counter) | 0;
+      counter = (counter + 1) | 0;
+      a = b ^ (b >>> 9);
+      b = (c + (c << 3)) | 0;
+      c = (((c << 21) | (c >>> 11)) + sum) | 0;
+      words[i] = sum;
+    }
+    state[0] = a;
+    state[1] = b;
+    state[2] = c;
+    state[3] = counter;
   };
-  for (let i = 0; i < 12; i++) next(); // the mixing rounds that sfc32's author prescribes after seeding
-  return next;
+  fill(new Int32Array(12)); // the mixing rounds that sfc32's author prescribes after seeding
+  return fill;
 }
 
 /** Draws from the Beta distribution with shapes a and b, both positive: mean a / (a + b). */

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { evaluate, gaussian, numbers } from '../../../../test/run.ts';
 import { ShapeError } from '../base/errors.ts';
+import { randomStream } from '../base/random.ts';
 import { f32, i64, type Tensor, type Tensors, tensor } from '../base/tensor.ts';
 import { grad } from '../grad/index.ts';
 import { constant, input, reachable, type Value } from '../graph/index.ts';
@@ -129,6 +130,15 @@ describe('dropout', () => {
     for (const other of [await masked(0.5, 1), await masked(0.5, 0, 1), await masked(0.5, 0, 0, 'elsewhere')]) {
       const same = numbers(other).filter((value, i) => value === first.data[i]).length;
       expect(Math.abs(same / size - 0.5)).toBeLessThan(4 * Math.sqrt(0.25 / size));
+    }
+  });
+  test.each([1, 7, 2048, 5001])('of %i elements, each half of a random word decides one, for ever', (length) => {
+    for (const keep of [0, 0.3, 0.5, 0.8, 1]) {
+      const { mask } = drawNoise([{ name: 'mask', shape: [length], keep }], 9, 4);
+      const stream = randomStream(9, 'noise', 4, 'mask');
+      const words = Array.from({ length: Math.ceil(length / 2) }, () => stream.integer(2 ** 32));
+      const halves = words.flatMap((word) => [Math.floor(word / 2 ** 16), word % 2 ** 16]).slice(0, length);
+      expect(numbers(mask!)).toEqual(halves.map((half) => (half < keep * 2 ** 16 ? 1 : 0)));
     }
   });
   test.each([
