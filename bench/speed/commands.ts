@@ -215,11 +215,11 @@ async function job(name: string, bench: Bench): Promise<Commands> {
   return { name, kind: 'job', sides: { Graft: ours, [peer]: theirs } };
 }
 
-/** Training with Graft, without features that earlier runs have left. */
+/** Training with Graft, without features that earlier runs have left, nor the report, which the peer does not write. */
 function trainingLine({ images, weights, threads }: Bench, strategy: string, epochs: number, out: string): string[] {
   return [
     ...[node, graft, 'train', images, '--weights', weights, '--strategy', strategy, '--epochs', String(epochs)],
-    ...['--threads', String(threads), '--disk', '0', '--json', '--out', out],
+    ...['--threads', String(threads), '--disk', '0', '--no-report', '--json', '--out', out],
   ];
 }
 
