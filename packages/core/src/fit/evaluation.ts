@@ -54,7 +54,13 @@ export async function openEvaluator<M extends string>(
       let [sum, seen] = [0, 0];
       if (signal?.aborted) return null;
       const states = metrics.map((metric) => metric.start());
-      const request = { batchSize, order: inOrder(source.size), lastBatch: 'pad', epoch: 0 } as const;
+      const request = {
+        batchSize,
+        order: inOrder(source.size),
+        lastBatch: 'pad',
+        epoch: 0,
+        reusesInputs: true,
+      } as const;
       for await (const { inputs, targets, weights } of source.batches(request)) {
         const count = Math.min(batchSize, source.size - seen);
         const feeds = {

@@ -253,7 +253,8 @@ export function transformed(source: Source, transform: Transform, seed: number):
     async *batches(request) {
       const { batchSize, order, epoch } = request;
       let start = 0;
-      for await (const batch of source.batches(request)) {
+      // What a transform keeps of a batch is its own affair.
+      for await (const batch of source.batches({ ...request, reusesInputs: false })) {
         const random = randomStream(seed, 'transform', epoch, ...order.slice(start, start + batchSize));
         start += batchSize;
         yield await transform(batch, { epoch, random });

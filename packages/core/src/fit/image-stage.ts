@@ -116,7 +116,8 @@ export async function* stageSteps<M extends string>(
 ): AsyncGenerator<Step<M>, void, undefined> {
   const { batchSize, accumulate, stepsPerEpoch } = task;
   const order = task.order(epoch).slice(first * batchSize * accumulate, stepsPerEpoch * batchSize * accumulate);
-  const batches = sources.training.batches({ batchSize, order, lastBatch: 'drop', epoch })[Symbol.asyncIterator]();
+  const request = { batchSize, order, lastBatch: 'drop', epoch, reusesInputs: true } as const;
+  const batches = sources.training.batches(request)[Symbol.asyncIterator]();
   try {
     for (let step = first; step < stepsPerEpoch; step++) {
       const images = order.slice((step - first) * batchSize * accumulate);

@@ -32,6 +32,11 @@ export interface BatchRequest {
   readonly lastBatch: 'drop' | 'pad';
   /** Decides the augmentation, where there is any. */
   readonly epoch: number;
+  /**
+   * Whether whoever asks for the next batch is done with the inputs of the one before, so that they may be written over.
+   * Default false.
+   */
+  readonly reusesInputs?: boolean;
 }
 
 /**
@@ -128,13 +133,13 @@ export interface ExampleTypes {
   readonly target?: TensorType | undefined;
 }
 
-/** A batch of rows, filled up with the first of them at weight 0. */
+/** A batch of rows, filled up with the first of them at weight 0. Its inputs may be written over those of another. */
 export function assembled(
   rows: readonly Row[],
   batchSize: number,
   { input, target: { dtype, shape } = label }: ExampleTypes,
+  inputs = zeros(input.dtype, [batchSize, ...input.shape]),
 ): Batch {
-  const inputs = zeros(input.dtype, [batchSize, ...input.shape]);
   const targets = zeros(dtype, [batchSize, ...shape]);
   const weights = zeros('f32', [batchSize]);
   for (let i = 0; i < batchSize; i++) {
@@ -174,11 +179,14 @@ function ofRows(rows: readonly Row[], types: ExampleTypes): Source {
   return {
     size: rows.length,
     target: types.target,
-    async *batches({ batchSize, order, lastBatch }) {
+    async *batches({ batchSize, order, lastBatch, reusesInputs }) {
       const count = (lastBatch === 'drop' ? Math.floor : Math.ceil)(order.length / batchSize);
+      let inputs: Tensor | undefined;
       for (let b = 0; b < count; b++) {
         const chosen = order.slice(b * batchSize, (b + 1) * batchSize).map((index) => rows[index]!);
-        yield assembled(chosen, batchSize, types);
+        const batch = assembled(chosen, batchSize, types, inputs);
+        if (reusesInputs) inputs = batch.inputs;
+        yield batch;
       }
     },
   };
