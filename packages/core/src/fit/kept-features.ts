@@ -1,6 +1,6 @@
-import { type Shape, sizeOf, type Tensor, type TensorType } from '../base/tensor.ts';
+import { type Shape, sizeOf, type TensorType } from '../base/tensor.ts';
 import type { FeatureTable } from './cache.ts';
-import { assembled, inOrder, labelTensor, type Row, rowsFrom, type Source } from './source.ts';
+import { batchesOf, inOrder, labelTensor, type Row, rowsFrom, type Source } from './source.ts';
 
 export interface KeptFeaturesOptions {
   /** The source of the rows that are missing at the start; of one that is gone later, `computed`. */
@@ -84,17 +84,9 @@ export async function keptFeatures(computed: Source, options: KeptFeaturesOption
   return {
     size,
     target,
-    async *batches({ batchSize: wanted, order, lastBatch, epoch, reusesInputs }) {
-      let inputs: Tensor | undefined;
-      const view = views === 1 ? 0 : Math.max(0, epoch - 1) % views;
-      const count = (lastBatch === 'drop' ? Math.floor : Math.ceil)(order.length / wanted);
-      for (let b = 0; b < count; b++) {
-        const chosen: Row[] = [];
-        for (const example of order.slice(b * wanted, (b + 1) * wanted)) chosen.push(await row(example, view));
-        const batch = assembled(chosen, wanted, { input, target }, inputs);
-        if (reusesInputs) inputs = batch.inputs;
-        yield batch;
-      }
+    batches(request) {
+      const view = views === 1 ? 0 : Math.max(0, request.epoch - 1) % views;
+      return batchesOf(request, { input, target }, (example) => row(example, view));
     },
   };
 }

@@ -179,17 +179,25 @@ function ofRows(rows: readonly Row[], types: ExampleTypes): Source {
   return {
     size: rows.length,
     target: types.target,
-    async *batches({ batchSize, order, lastBatch, reusesInputs }) {
-      const count = (lastBatch === 'drop' ? Math.floor : Math.ceil)(order.length / batchSize);
-      let inputs: Tensor | undefined;
-      for (let b = 0; b < count; b++) {
-        const chosen = order.slice(b * batchSize, (b + 1) * batchSize).map((index) => rows[index]!);
-        const batch = assembled(chosen, batchSize, types, inputs);
-        if (reusesInputs) inputs = batch.inputs;
-        yield batch;
-      }
-    },
+    batches: (request) => batchesOf(request, types, (index) => rows[index]!),
   };
+}
+
+/** The batches that are asked for, of rows that are there or can be had one by one. */
+export async function* batchesOf(
+  { batchSize, order, lastBatch, reusesInputs }: BatchRequest,
+  types: ExampleTypes,
+  rowAt: (index: number) => Row | Promise<Row>,
+): AsyncGenerator<Batch, void, undefined> {
+  const count = (lastBatch === 'drop' ? Math.floor : Math.ceil)(order.length / batchSize);
+  let inputs: Tensor | undefined;
+  for (let b = 0; b < count; b++) {
+    const chosen: Row[] = [];
+    for (const index of order.slice(b * batchSize, (b + 1) * batchSize)) chosen.push(await rowAt(index));
+    const batch = assembled(chosen, batchSize, types, inputs);
+    if (reusesInputs) inputs = batch.inputs;
+    yield batch;
+  }
 }
 
 /** Whether so many inputs fit into `mebibytes`. */

@@ -39,7 +39,7 @@ export interface NodeRuntimeOptions extends Omit<RuntimeOptions, 'store' | 'ship
   readonly device?: DeviceName | undefined;
   /** Told what `auto` chose and why, in a sentence. */
   readonly onNote?: ((note: string) => void) | undefined;
-  /** Threads inside one operator. Default: the processor's cores. */
+  /** Threads inside one operator. Default: the processor's cores, or `GRAFT_THREADS` of them. */
   readonly threads?: number;
   /** Remembers timings; null: they are made anew. Default: `defaultCache()`. */
   readonly cache?: Cache | null | undefined;

@@ -42,7 +42,7 @@ export interface Machine {
 }
 
 export interface MachineOptions {
-  /** Default: all cores. */
+  /** Default: all cores, or `GRAFT_THREADS` of them. */
   readonly threads?: number;
   /** Default: `defaultCache()`. */
   readonly cache?: FolderCache;
