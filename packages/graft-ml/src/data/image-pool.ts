@@ -10,6 +10,7 @@ import { availableCores, builtProgram } from '../files/own-process.ts';
 import type { ImageFacts, ImageFile } from './decode.ts';
 import type { Examination } from './doctor/likeness.ts';
 import type { DecodeTask, Reply, SquaresTask, SurveyTask, TimedView, ViewTask } from './image-worker.ts';
+import { poolWork, stopWork } from './pool-work.ts';
 import type { Surveyed, SurveyOptions } from './scan/sound.ts';
 
 /**
@@ -33,7 +34,10 @@ export interface ImagePool extends ImageDecoder, AsyncDisposable {
    * One view of each of these images, in one message to one thread. Those that cannot be used are among its `problems`.
    */
   squares(images: readonly ImageFile[], request: EvaluationRequest, size: number): Promise<Squares>;
-  /** Ends the threads; whatever is still waiting rejects. May be called at any time, and again. */
+  /**
+   * Ends the threads, each when it is done with its image; whatever is still waiting rejects. May be called at any time,
+   * and again.
+   */
   close(): Promise<void>;
 }
 
@@ -62,6 +66,7 @@ export function createImagePool(options: ImagePoolOptions = {}): ExaminingPool {
   if (!(Number.isInteger(threads) && threads >= 1)) {
     throw new RangeError(`createImagePool: threads is ${threads}, expected a whole number of at least 1`);
   }
+  const work = poolWork();
   const start = async () => {
     (await import('./image/libvips.ts')).restrictLoaders(); // before there are threads
     return new Tinypool({
@@ -71,6 +76,7 @@ export function createImagePool(options: ImagePoolOptions = {}): ExaminingPool {
       // A request goes to its thread at once, not when an earlier one returns: training blocks the event loop
       // meanwhile.
       concurrentTasksPerWorker: Number.MAX_SAFE_INTEGER,
+      workerData: work,
     });
   };
   let pool: Promise<Tinypool> | undefined;
@@ -96,7 +102,10 @@ export function createImagePool(options: ImagePoolOptions = {}): ExaminingPool {
 
   const close = async () => {
     closed = true;
-    await (await pool)?.destroy();
+    const threads = await pool;
+    if (!threads) return;
+    await stopWork(work);
+    await threads.destroy();
   };
   return {
     get identity() {

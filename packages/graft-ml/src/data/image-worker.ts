@@ -21,6 +21,7 @@ import {
   type TaskName,
   type ViewTask,
 } from './image-tasks.ts';
+import { atWork, type PoolWork } from './pool-work.ts';
 import { factsOfSound, type Surveyed, type SurveyOptions } from './scan/sound.ts';
 
 export type { DecodeTask, Reply, ViewTask } from './image-tasks.ts';
@@ -31,6 +32,8 @@ export interface SquaresTask {
   readonly request: EvaluationRequest;
   readonly size: number;
 }
+
+const work: PoolWork = Tinypool.workerData;
 
 // The pool's threads are the parallelism; libvips adds none of its own, and keeps no images.
 sharp.concurrency(1);
@@ -48,7 +51,7 @@ export interface SurveyTask extends SurveyOptions {
 export async function survey({ images, decode }: SurveyTask): Promise<Surveyed[]> {
   const results: Surveyed[] = [];
   for (const file of images) {
-    const sound = decode === 'later' ? await inTurn(() => factsOfSound(file)) : undefined;
+    const sound = decode === 'later' ? await inTurn(() => atWork(work, () => factsOfSound(file))) : undefined;
     if (sound) {
       results.push('problem' in sound ? sound.problem : sound);
       continue;
@@ -111,15 +114,15 @@ let apart: ImageProcess | undefined;
  */
 function done<N extends TaskName>(name: N, task: ImageTasks[N]['task']): Promise<Reply<ImageTasks[N]['result']>> {
   return inTurn(async (): Promise<Reply<ImageTasks[N]['result']>> => {
-    const here = await perform(name, task, 'thread');
+    const here = await atWork(work, () => perform(name, task, 'thread'));
     if (here !== costly) return here;
     apart ??= startImageProcess();
     return apart.perform(name, task);
   });
 }
 
-function inTurn<T>(work: () => Promise<Reply<T>>): Promise<Reply<T>> {
-  const result = previous.then(work).catch((error: unknown) => {
+function inTurn<T>(task: () => Promise<Reply<T>>): Promise<Reply<T>> {
+  const result = previous.then(task).catch((error: unknown) => {
     if (error instanceof ImageError) return { problem: error.problem };
     throw error;
   });
