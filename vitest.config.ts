@@ -3,6 +3,9 @@ import { defineConfig } from 'vitest/config';
 
 const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));
 
+/** Tests that measure their process. */
+const ofTheProcess = ['packages/core/src/**/memory.test.ts'];
+
 export default defineConfig({
   resolve: {
     // Tests run the sources; what runs in threads and processes of its own is built.
@@ -18,7 +21,31 @@ export default defineConfig({
     ],
   },
   test: {
-    include: ['packages/*/src/**/*.test.ts', 'test/**/*.test.ts', 'attack/**/*.test.ts', 'bench/**/*.test.ts'],
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'apart',
+          include: [
+            'packages/graft-ml/src/**/*.test.ts',
+            'test/**/*.test.ts',
+            'attack/**/*.test.ts',
+            'bench/**/*.test.ts',
+            ...ofTheProcess,
+          ],
+        },
+      },
+      {
+        extends: true,
+        test: {
+          // What also runs in a page keeps nothing in its process: files share one, which loads its modules once.
+          name: 'shared',
+          include: ['packages/{core,web,studio}/src/**/*.test.ts'],
+          exclude: ofTheProcess,
+          isolate: false,
+        },
+      },
+    ],
     pool: 'forks', // onnxruntime-node keeps process-wide state; worker threads would share it
     // Timings of kernels are kept with the build, not in the home of whoever runs the tests.
     // Two files are tested at once, each on one core: threads of two sessions that wait for each other keep both cores
