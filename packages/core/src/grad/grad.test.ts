@@ -6,6 +6,7 @@ import {
   add,
   broadcastTo,
   cast,
+  matmul,
   mul,
   reduceSum,
   reshape,
@@ -14,6 +15,8 @@ import {
   square,
   stopGradient,
   sub,
+  swapLast,
+  transpose,
 } from '../ops/index.ts';
 import { grad, vjp } from './index.ts';
 
@@ -231,5 +234,31 @@ describe('the derivatives of slices that lie side by side are joined, not summed
     expect(await gradient(loss)).toEqual(expected);
     const [dx] = grad(loss, [x]);
     expect(reachable([dx!]).filter(({ op }) => op.name === 'Pad')).toHaveLength(pads);
+  });
+});
+
+describe('transposes', () => {
+  const w = input('w', 'f32', [4, 3]);
+  const opsOf = (value: Value) => [...reachable([value])].map(({ op }) => op.name).sort();
+
+  test('what a product was transposed for has its derivative without another one', async () => {
+    const [dw] = grad(reduceSum(square(matmul(x, swapLast(w)))), [w]);
+    const after = input('dy', 'f32', [2, 4]);
+    const [ofProduct] = vjp([matmul(x, swapLast(w))], [after], [w]);
+    expect(opsOf(ofProduct!).filter((name) => name === 'Transpose')).toHaveLength(1);
+    expect(ofProduct!.op.name).toBe('MatMul');
+    const weights = f32([4, 3], [1, -1, 2, 0.5, 3, -2, 1, 1, 0, -1, 2, 2]);
+    // 2 (x wᵀ)ᵀ x, by hand for the first row of w: x w₀ = (5, 11), so 2 (5 x₀ + 11 x₁).
+    const values = await gradient(reduceSum(square(matmul(x, swapLast(w)))), w, { w: weights });
+    expect(dw!.shape).toEqual([4, 3]);
+    expect(values.slice(0, 3)).toEqual([98, 130, 162]);
+  });
+
+  test('one of another is one, or none where nothing moves', () => {
+    const y = input('y', 'f32', [2, 3, 4]);
+    const turned = transpose(transpose(y, [1, 2, 0]), [1, 2, 0]);
+    expect(turned.inputs).toEqual([y]);
+    expect(turned.shape).toEqual([4, 2, 3]);
+    expect(transpose(turned, [1, 2, 0])).toBe(y);
   });
 });

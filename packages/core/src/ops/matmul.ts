@@ -2,7 +2,7 @@ import { ShapeError } from '../base/errors.ts';
 import { sizeOf } from '../base/tensor.ts';
 import { typeOf, type Value } from '../graph/index.ts';
 import { atRuntime, broadcastShapes, defineOp, ownBuffer } from './define.ts';
-import { reshape, swapLast } from './shape.ts';
+import { reshape, swapLast, transposedAxes } from './shape.ts';
 
 /** (…, m, k) → (… · m, k). */
 const rows = (x: Value) => reshape(x, [-1, x.shape.at(-1)!]);
@@ -28,7 +28,10 @@ const matmulOp = defineOp('MatMul', {
   vjp: (dy, [a, b]) => {
     // Where the whole batch shares B, its rows make one long matrix: a single product, and nothing to sum.
     const [left, above] = b!.shape.length === 2 ? [rows(a!), rows(dy)] : [a!, dy];
-    return [matmul(dy, swapLast(b!)), matmul(swapLast(left), above)];
+    const da = matmul(dy, swapLast(b!));
+    // The derivative of what B is the transpose of comes as it is laid out: to transpose it would be a pass over memory.
+    if (transposedAxes(b!)) return [da, swapLast(matmul(swapLast(above), left))];
+    return [da, matmul(swapLast(left), above)];
   },
   flops: ({ shape, inputs: [a] }) => 2 * sizeOf(shape) * a!.shape.at(-1)!,
   memory: ownBuffer,

@@ -58,8 +58,15 @@ const transposeOp = defineOp<{ axes: readonly number[] }>('Transpose', {
   },
 });
 
-/** Output axis i is input axis axes[i]. */
+/** Output axis i is input axis axes[i]. Of a transpose it is one of what was transposed; where nothing moves, that itself. */
 export function transpose(x: Value, axes: readonly number[]): Value {
+  const before = transposedAxes(x);
+  if (before?.length === axes.length && axes.every((axis) => axis in before)) {
+    return transpose(
+      x.inputs[0]!,
+      axes.map((axis) => before[axis]!),
+    );
+  }
   return sameShape(
     axes,
     x.shape.map((_, i) => i),

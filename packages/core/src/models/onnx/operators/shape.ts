@@ -1,6 +1,6 @@
 import { type DType, i64, type Shape, sizeOf, tensor } from '../../../base/tensor.ts';
 import { constant, type DecodedAttribute, elementType, type Value } from '../../../graph/index.ts';
-import { broadcastTo, cast, reshape, transpose, transposedAxes } from '../../../ops/index.ts';
+import { broadcastTo, cast, reshape, transpose } from '../../../ops/index.ts';
 import { asOwn, tensorOf } from '../constants.ts';
 import type { Handlers, NodeCall } from '../node-call.ts';
 
@@ -74,14 +74,9 @@ function tile(call: NodeCall): Value {
   return reshape(wide, result);
 }
 
-/** A permutation of the axes; two that cancel (as between frameworks that differ in layout) leave nothing. */
 function permute(call: NodeCall): Value {
   const x = call.value(0);
-  const axes = call.ints('perm', undefined) ?? x.shape.map((_, i) => x.shape.length - 1 - i);
-  const before = transposedAxes(x);
-  return before?.length === axes.length && axes.every((axis, i) => before[axis] === i)
-    ? x.inputs[0]!
-    : transpose(x, axes);
+  return transpose(x, call.ints('perm', undefined) ?? x.shape.map((_, i) => x.shape.length - 1 - i));
 }
 
 /** A target shape in numbers: 0 stands for the input's dimension, -1 for what is left. */
