@@ -41,14 +41,15 @@ def is_random(module):
 def set_modes():
     """Training where parameters are trained and behind that; batch norms that are frozen keep their statistics."""
     model.eval()
+    modules = [(module, [f"{path}.{name}" if path else name for name, _ in module.named_parameters(recurse=False)])
+               for path, module in model.named_modules()]
     behind = False
-    for path, module in model.named_modules():
-        own = [f"{path}.{name}" if path else name for name, _ in module.named_parameters(recurse=False)]
-        inner = [name for name in trained if name.startswith(f"{path}.")] if path else []
-        # A head's dropout comes before its linear layer.
-        behind = behind or any(name in trained for name in own) or (work["kind"] == "head" and "." not in path and inner)
+    # A head's dropout comes before its linear layer, and behind the last layer that is frozen.
+    last_frozen = max((at for at, (_, own) in enumerate(modules) if own and not trained & set(own)), default=-1)
+    for at, (module, own) in enumerate(modules):
+        behind = behind or bool(trained & set(own)) or (work["kind"] == "head" and at > last_frozen)
         if isinstance(module, nn.modules.batchnorm._BatchNorm):
-            module.training = any(name in trained for name in own)
+            module.training = bool(trained & set(own))
         elif behind:
             module.training = True
     for name, parameter in model.named_parameters():
