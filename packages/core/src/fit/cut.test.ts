@@ -5,7 +5,7 @@ import { compile } from '../../../../test/run.ts';
 import { randomStream } from '../base/random.ts';
 import { sizeOf, type Tensor, zeros } from '../base/tensor.ts';
 import { constant, input } from '../graph/index.ts';
-import { applyModel, backboneEndpoint } from '../models/index.ts';
+import { applyModel, backboneEndpoint, getModel } from '../models/index.ts';
 import { Scope } from '../nn/index.ts';
 import { cutBefore, prefixGraph } from './cut.ts';
 import { rowsFrom } from './source.ts';
@@ -84,5 +84,32 @@ describe.each(Object.keys(narrowModels))('%s', (name) => {
 
   test('with the first layer trained there is no place to cut', () => {
     expect(cutBefore(network, (variable) => variable === names[0])).toBeNull();
+  });
+});
+
+describe('networks of units', () => {
+  // Behind a unit, and never where it ends with a dropout: what is random belongs to training.
+  test.each([
+    ['vgg16', 'features.24.weight', 'features.23', [512, 14, 14]],
+    ['vgg16_bn', 'features.34.weight', 'features.33', [512, 14, 14]],
+    ['vgg16', 'classifier.0.weight', 'avgpool', [512, 7, 7]],
+    ['vgg16', 'classifier.3.weight', 'avgpool', [512, 7, 7]],
+    ['alexnet', 'features.10.weight', 'features.9', [256, 13, 13]],
+    ['alexnet', 'classifier.1.weight', 'avgpool', [256, 6, 6]],
+  ] as const)('%s, trained from %s on, is cut at %s', (name, first, endpoint, shape) => {
+    const model = getModel(name);
+    const network: Network = {
+      input: { dtype: 'f32', shape: [3, 224, 224] },
+      forward: (s, x) => applyModel(model, s, x, { numClasses: 3 }),
+    };
+    const names = [...traceOf(network).variables.keys()];
+    const trained = new Set(names.slice(names.indexOf(first)));
+    const cut = cutBefore(network, (variable) => trained.has(variable));
+    expect(cut).toMatchObject({ endpoint, shape });
+    expect([...traceOf(cut!.network).variables.keys()]).toEqual(
+      endpoint === 'avgpool'
+        ? names.slice(names.indexOf(/^vgg/.test(name) ? 'classifier.0.weight' : first))
+        : [...trained],
+    );
   });
 });

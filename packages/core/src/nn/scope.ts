@@ -141,6 +141,11 @@ export class Scope {
     return input(noise.name, 'u8', shape);
   }
 
+  /** The number of masks that were asked for so far. */
+  get masks(): number {
+    return this.#trace.noise.length;
+  }
+
   /**
    * Records a value under a public name (of the whole model, not of this scope), and returns it. The variables that
    * were asked for since the last endpoint make the block of that name; where there are none, there is no such block.

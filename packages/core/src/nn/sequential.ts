@@ -6,8 +6,8 @@ export type Layer = (s: Scope, x: Value) => Value;
 
 /**
  * Layers one after the other, each at its index, as PyTorch's `Sequential`. Every layer's output is an endpoint under
- * its path. A list of layers is a unit: its layers are one block, under the name of the first, and a network is not cut
- * at their endpoints.
+ * its path. A list of layers is a unit: its layers are one block, under the name of the first, and a network is cut
+ * behind it or not at all; not where it ends with something random, a dropout, which belongs to training.
  */
 export function sequential(s: Scope, x: Value, layers: readonly (Layer | readonly Layer[])[]): Value {
   let y = x;
@@ -18,13 +18,19 @@ export function sequential(s: Scope, x: Value, layers: readonly (Layer | readonl
       y = s.endpoint(at.path, layer(at, y));
       continue;
     }
+    let endsRandom = false;
     // All variables of the unit are asked for before its first endpoint is recorded, which makes them one block.
     const outputs = layer.map((one) => {
       const at = s.at(index++);
+      const before = s.masks;
       y = one(at, y);
+      endsRandom = s.masks > before;
       return { path: at.path, value: y };
     });
-    for (const { path, value } of outputs) s.endpoint(path, value);
+    for (const [i, { path, value }] of outputs.entries()) {
+      const passedOn = s.endpoint(path, value);
+      if (i === outputs.length - 1 && !endsRandom) y = passedOn;
+    }
   }
   return y;
 }
