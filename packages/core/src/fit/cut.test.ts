@@ -39,8 +39,7 @@ describe.each(Object.keys(narrowModels))('%s', (name) => {
   test.each([0.4, 0.8])('cut where the last %f of its variables begin, both parts make the whole', async (share) => {
     const first = names[Math.min(names.length - 1, Math.ceil(share * (names.length - 1)))]!;
     const trained = new Set(names.slice(names.indexOf(first)));
-    const cut = cutBefore(network, (variable) => trained.has(variable));
-    if (cut === null) return; // nothing but the stem lies before
+    const cut = cutBefore(network, (variable) => trained.has(variable))!;
     const behind = traceOf(cut.network).variables;
     for (const variable of trained) expect(behind.has(variable), variable).toBe(true);
     expect(behind.size).toBeLessThan(names.length);
@@ -51,6 +50,22 @@ describe.each(Object.keys(narrowModels))('%s', (name) => {
     await program.release();
     whole ??= await logits(network, images);
     expect(relativeError(await logits(cut.network, middle!), whole)).toBeLessThan(2e-6);
+  });
+
+  test('cut before each of its blocks, nothing that is frozen lies behind', () => {
+    const { scope, trace } = Scope.root({ training: true });
+    network.forward(scope, input(feedNames.input, 'f32', [1, ...shape]));
+    const [first, ...others] = [...trace.blocks];
+    let before = first![1].length;
+    for (const [block, own] of others) {
+      const trained = names.slice(before);
+      const cut = cutBefore(network, (variable) => trained.includes(variable))!;
+      // The auxiliary head is fed from the middle of the network, whose layers are frozen then and lie behind the cut.
+      if (name === 'inception_auxiliary' && ['AuxLogits.fc', 'Mixed_7a'].includes(block)) {
+        expect(cut.endpoint).toBe('Mixed_6b');
+      } else expect([...traceOf(cut.network).variables.keys()], block).toEqual(trained);
+      before += own.length;
+    }
   });
 
   test('an image’s features do not depend, to the bit, on who shares its batch', async () => {
@@ -87,8 +102,9 @@ describe.each(Object.keys(narrowModels))('%s', (name) => {
   });
 });
 
-describe('networks of units', () => {
-  // Behind a unit, and never where it ends with a dropout: what is random belongs to training.
+describe('where torchvision’s networks are cut', () => {
+  // Units: behind one, and never where it ends with a dropout, as what is random belongs to training. Dense blocks:
+  // between their layers, where the joined features go through.
   test.each([
     ['vgg16', 'features.24.weight', 'features.23', [512, 14, 14], 'features.24.weight'],
     ['vgg16_bn', 'features.34.weight', 'features.33', [512, 14, 14], 'features.34.weight'],
@@ -96,7 +112,15 @@ describe('networks of units', () => {
     ['vgg16', 'classifier.3.weight', 'avgpool', [512, 7, 7], 'classifier.0.weight'],
     ['alexnet', 'features.10.weight', 'features.9', [256, 13, 13], 'features.10.weight'],
     ['alexnet', 'classifier.1.weight', 'avgpool', [256, 6, 6], 'classifier.1.weight'],
-  ] as const)('%s, trained from %s on, is cut at %s', (name, first, endpoint, shape, behind) => {
+    [
+      'densenet121',
+      'features.denseblock3.denselayer5.norm1.weight',
+      'features.denseblock3.denselayer4.concat',
+      [384, 14, 14],
+    ],
+    ['densenet121', 'features.transition3.norm.weight', 'features.denseblock3', [1024, 14, 14]],
+    ['densenet121', 'features.denseblock4.denselayer1.norm1.weight', 'features.transition3', [512, 7, 7]],
+  ] as const)('%s, trained from %s on, is cut at %s', (name, first, endpoint, shape, behind = first) => {
     const model = getModel(name);
     const network: Network = {
       input: { dtype: 'f32', shape: [3, 224, 224] },

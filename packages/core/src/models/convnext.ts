@@ -60,11 +60,11 @@ export function convnext({ stages, stochasticDepth: last }: ConvNeXtConfig): Arc
       stages.forEach(([channels, blocks], i) => {
         const entry = s.at('features').at(2 * i);
         // The first stage's patches are 4x4 and normalised after, the others' 2x2 and normalised before.
-        x =
+        const entered =
           i === 0
             ? layerNorm2d(entry.at(1), patches(entry.at(0), x, channels, 4), norm)
             : patches(entry.at(1), layerNorm2d(entry.at(0), x, norm), channels, 2);
-        s.endpoint(entry.path, x);
+        x = s.endpoint(entry.path, entered);
         const stage = s.at('features').at(2 * i + 1);
         for (let k = 0; k < blocks; k++) {
           const unit = stage.at(k);

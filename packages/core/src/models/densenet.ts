@@ -32,7 +32,8 @@ function transition(s: Scope, x: Value): Value {
 
 /**
  * DenseNet-BC (Huang et al. 2016, arXiv 1608.06993, table 1). Endpoints: stem, features.pool0, features.denseblock1 to
- * 4 and each layer of theirs (denselayer1, …), features.transition1 to 3, features.norm5.
+ * 4, each layer of theirs (denselayer1, …) and what it passes on, the features before it with its own
+ * (denselayer1.concat), features.transition1 to 3, features.norm5.
  */
 export function densenet({ layers, growth, stem }: DenseNetConfig): Architecture {
   return {
@@ -47,9 +48,10 @@ export function densenet({ layers, growth, stem }: DenseNetConfig): Architecture
         const block = features.at(`denseblock${i + 1}`);
         for (let k = 1; k <= depth; k++) {
           const layer = block.at(`denselayer${k}`);
-          x = concat([x, s.endpoint(layer.path, denseLayer(layer, x, growth))], 1);
+          const added = s.endpoint(layer.path, denseLayer(layer, x, growth));
+          x = s.endpoint(layer.at('concat').path, concat([x, added], 1));
         }
-        s.endpoint(block.path, x);
+        x = s.endpoint(block.path, x);
         const between = features.at(`transition${i + 1}`);
         if (i < layers.length - 1) x = s.endpoint(between.path, transition(between, x));
       });

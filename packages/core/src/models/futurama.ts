@@ -27,7 +27,7 @@ export function futurama({ filters, residual }: FuturamaConfig): Architecture {
         const y = conv2d(layer, x, { channels: filters, kernel: 3, padding: 1 });
         if (i === 0) x = residual ? silu(y) : y;
         else x = residual ? add(x, silu(y)) : silu(y);
-        s.endpoint(layer.path, x);
+        x = s.endpoint(layer.path, x);
       }
       return flatten(maxPool(x, { kernel: [3, 3], strides: [1, 1] }));
     },
