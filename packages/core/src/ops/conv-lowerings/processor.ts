@@ -3,6 +3,7 @@ import { addLowerings } from '../define.ts';
 import { blockedConv, blockedInputGrad } from './blocked.ts';
 import { type Blocking, blockings } from './blocked-nodes.ts';
 import { depthwiseWeightGrad, groupedWeightGrad } from './blocked-weight-grad.ts';
+import { convolvedPatches } from './convolved-patches.ts';
 import { gatheredWeightGrad } from './gathered-weight-grad.ts';
 import { stackedMatMul } from './matmul-weight-grad.ts';
 import { winogradConv, winogradInputGrad, winogradWeightGrad } from './winograd.ts';
@@ -23,5 +24,6 @@ export function addProcessorLowerings(): void {
     ...perBlock('grouped', groupedWeightGrad),
     winograd: winogradWeightGrad,
     gatheredMatMul: gatheredWeightGrad,
+    convolvedPatches,
   });
 }
