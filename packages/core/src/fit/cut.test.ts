@@ -120,7 +120,7 @@ describe('where torchvision’s networks are cut', () => {
     ],
     ['densenet121', 'features.transition3.norm.weight', 'features.denseblock3', [1024, 14, 14]],
     ['densenet121', 'features.denseblock4.denselayer1.norm1.weight', 'features.transition3', [512, 7, 7]],
-  ] as const)('%s, trained from %s on, is cut at %s', (name, first, endpoint, shape, behind = first) => {
+  ] as const)('%s, trained from %s on, is cut at %s', (name, first, endpoint, shape, behind: string = first) => {
     const model = getModel(name);
     const network: Network = {
       input: { dtype: 'f32', shape: [3, 224, 224] },
