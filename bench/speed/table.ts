@@ -31,7 +31,14 @@ function tables({ machine, rows }: Results): string {
     const own = all.filter((row) => (tableOf[row.kind] ?? row.kind) === kind);
     return own.length > 0 ? [`#### ${title}\n\n${table(own)}`] : [];
   });
-  return [`### ${machine.processor}`, machineText(machine, all), ...parts].join('\n\n');
+  return [`### ${headingOf(machine)}`, machineText(machine, all), ...parts].join('\n\n');
+}
+
+/** What tells machines apart stands first: a sidebar shows no more. */
+function headingOf({ processor }: Results['machine']): string {
+  const [name, ...generation] = processor.split(', ');
+  const text = generation.length > 0 ? `${generation.join(', ')} (${name})` : processor;
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 /** By model as the list has them, then by batch. */
