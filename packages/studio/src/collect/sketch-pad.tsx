@@ -34,21 +34,21 @@ export function SketchPad({ onStroke, done }: SketchPadProps) {
     drawStrokes(canvas.current!.getContext('2d')!, strokes.current, pen.peek());
   };
   useEffect(draw, []);
-  const blob = () => blobOf(strokes.current);
   const finish = async () => {
     isDown.current = false;
     draw();
-    onStroke?.(strokes.current.length > 0 ? await blob() : null);
+    onStroke?.(strokes.current.length > 0 ? await blobOf(strokes.current) : null);
   };
   const wipe = (kept: Point[][]) => {
     strokes.current = kept;
     void finish();
   };
   const take = async () => {
-    if (!done || strokes.current.length === 0) return;
-    done.take(await blob());
+    const taken = strokes.current;
+    if (!done || taken.length === 0) return;
+    wipe([]); // at once: what is drawn while the image is made is the next drawing
+    done.take(await blobOf(taken));
     said.value = 'The drawing is taken.';
-    wipe([]);
   };
   const at = ({ offsetX, offsetY }: PointerEvent): Point => {
     const { clientWidth, clientHeight } = canvas.current!;
