@@ -1,9 +1,10 @@
 /*
  * Measures the choices of kernels that come with Graft, and writes them to assets/kernels/<instruction set>.json:
- *   npm run build && node dist/scripts/measure-kernels.js [--passes 3]
- * They are timed by processor time on one thread, which other work on the machine hardly changes. A choice is kept if
- * more than half of the passes agree on it. What is in the file already is not measured again, unless a lowering has come
- * since that the shape can have; --anew measures all.
+ *   npm run build && node dist/scripts/measure-kernels.js [--passes 3] [--threads 2]
+ * They are timed by the clock, with so many threads, since some of ORT's kernels use one in any case; where the machine is
+ * busy, by processor time on one thread. Meta-learning's are always timed on one, as its sessions have. A choice is kept
+ * if more than half of the passes agree on it. What is in the file already is not measured again, unless a lowering has
+ * come since that the shape can have; --anew measures all.
  */
 import { mkdir } from 'node:fs/promises';
 import { cpus } from 'node:os';
@@ -12,6 +13,7 @@ import { parseArgs } from 'node:util';
 import type { Value } from '@graft-ml/core/graph';
 import { formatOwnJson } from '@graft-ml/core/internal/base/own-json';
 import { primitives } from '@graft-ml/core/internal/ops/index';
+import type { Backend } from '@graft-ml/core/internal/runtime/backend';
 import { timeAll } from '@graft-ml/core/internal/runtime/runtime';
 import { allCandidates } from '@graft-ml/core/internal/runtime/timing';
 import { undecided, valueOfKey } from '@graft-ml/core/internal/runtime/tuning';
@@ -38,10 +40,15 @@ const alone = ['resnet18', 'resnet50'].map((model) => ({ model, batchSize: 1, si
 const metaSides = [28, 84];
 
 const { values: flags } = parseArgs({
-  options: { passes: { type: 'string', default: '3' }, anew: { type: 'boolean' } },
+  options: {
+    passes: { type: 'string', default: '3' },
+    threads: { type: 'string', default: '2' },
+    anew: { type: 'boolean' },
+  },
 });
 const passes = Number(flags.passes);
-const backend = cpuBackend(1);
+const backend = cpuBackend(Number(flags.threads));
+const oneThread = cpuBackend(1);
 const features = await backend.features();
 const candidates = allCandidates(features);
 const set = instructionSet(features);
@@ -64,7 +71,7 @@ for (const size of metaSides) {
     halving: 'max-pool',
     side: size,
   } as const;
-  await measure({ model: 'conv4', batchSize: shape.way * shape.shots, size }, ofOneTask(metaStepWork(task)));
+  await measure({ model: 'conv4', batchSize: shape.way * shape.shots, size }, ofOneTask(metaStepWork(task)), oneThread);
 }
 
 /** The choices of a file that were made among all lowerings that the shape can have today. */
@@ -78,9 +85,13 @@ function holding(shipped: Shipped): Record<string, string> {
 }
 
 /** Measures what is open in a graph. */
-async function measure(work: Shipped['models'][number], outputs: Readonly<Record<string, Value>>): Promise<void> {
+async function measure(
+  work: Shipped['models'][number],
+  outputs: Readonly<Record<string, Value>>,
+  by = backend,
+): Promise<void> {
   const open = undecided(Object.values(outputs), candidates, choices);
-  const agreed = await agreement(work.model, open);
+  const agreed = await agreement(work.model, open, by);
   Object.assign(choices, agreed);
   done.push(work);
   console.log(
@@ -90,12 +101,12 @@ async function measure(work: Shipped['models'][number], outputs: Readonly<Record
 }
 
 /** The choices that more than half of the passes make. */
-async function agreement(name: string, open: ReadonlyMap<string, Value>): Promise<Record<string, string>> {
+async function agreement(name: string, open: ReadonlyMap<string, Value>, by: Backend): Promise<Record<string, string>> {
   const votes = new Map<string, string[]>([...open.keys()].map((key) => [key, []]));
   for (let pass = 1; pass <= passes; pass++) {
     // Where the first passes agree, the others would change nothing.
     const unsettled = new Map([...open].filter(([key]) => !majority(votes.get(key)!)));
-    const found = await timeAll(unsettled, backend, ({ done: at, total }) => {
+    const found = await timeAll(unsettled, by, ({ done: at, total }) => {
       if (at % 20 === 0) console.error(`${name}, pass ${pass}: ${at} of ${total}`);
     });
     for (const [key, lowering] of Object.entries(found)) votes.get(key)!.push(lowering);

@@ -120,7 +120,11 @@ export async function winner(
   for (let round = 0; round < mostRounds && rest.length > 1; round++) {
     if (counted >= fewestRounds && clock.now() - start > patience) break;
     const times = new Map<string, number>();
-    for (const candidate of rest) times.set(candidate, await timeOf(() => run(candidate), clock));
+    for (const candidate of rest) {
+      // Another's run has taken its memory out of the caches, where the kernels of a step reuse memory at once.
+      if (round >= warmUp) await run(candidate);
+      times.set(candidate, await timeOf(() => run(candidate), clock));
+    }
     if (round < warmUp) {
       // The warm-up only rules out candidates that are clearly slow.
       rest = promising(rest, times, 2 * hopeless);
@@ -179,6 +183,7 @@ class Yardstick {
 
   /** True where a few runs take hardly longer than the fastest run so far. */
   async isUndisturbed(): Promise<boolean> {
+    await this.#time(); // finds cold caches and sleeping threads behind another session's run, on a quiet machine, too
     for (let i = 0; i < 3; i++) if ((await this.#time()) > 1.3 * this.#best) return false;
     return true;
   }
