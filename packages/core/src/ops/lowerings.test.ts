@@ -19,8 +19,14 @@ const geometry = (kernel: number, options: Partial<ConvGeometry> = {}): ConvGeom
   return { strides: [1, 1], pads: [side, side, side, side], dilations: [1, 1], groups: 1, ...options };
 };
 
-function convolution(from: number, to: number, kernel: number, options: Partial<ConvGeometry> = {}): Value[] {
-  const x = input('x', 'f32', [2, from, 9, 7]);
+function convolution(
+  from: number,
+  to: number,
+  kernel: number,
+  options: Partial<ConvGeometry> = {},
+  size: readonly [number, number] = [9, 7],
+): Value[] {
+  const x = input('x', 'f32', [2, from, ...size]);
   const w = input('w', 'f32', [to, from / (options.groups ?? 1), kernel, kernel]);
   const y = conv2d(x, w, geometry(kernel, options));
   return [y, ...vjp([y], [input('dy', 'f32', y.shape)], [x, w])];
@@ -42,6 +48,9 @@ const combine = (shape: readonly number[]) => [
 
 const cases: Record<string, Value[]> = {
   '3x3': convolution(16, 32, 3),
+  '3x3, narrow and high': convolution(16, 16, 3, { pads: [0, 2, 1, 1] }, [40, 5]),
+  '3x3, wide': convolution(16, 16, 3, { pads: [2, 1, 0, 1] }, [8, 19]),
+  'groups of 4, wide': convolution(16, 16, 3, { groups: 4 }, [8, 19]),
   '1x1': convolution(32, 16, 1),
   '3x3, stride 2': convolution(16, 16, 3, { strides: [2, 2] }),
   '3x3, asymmetric pads, dilation': convolution(16, 16, 3, { pads: [2, 0, 1, 1], dilations: [2, 1] }),

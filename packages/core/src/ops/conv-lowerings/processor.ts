@@ -5,7 +5,8 @@ import { type Blocking, blockings } from './blocked-nodes.ts';
 import { depthwiseWeightGrad, groupedWeightGrad } from './blocked-weight-grad.ts';
 import { convolvedPatches } from './convolved-patches.ts';
 import { gatheredWeightGrad } from './gathered-weight-grad.ts';
-import { stackedMatMul } from './matmul-weight-grad.ts';
+import { fastShift, stackedMatMul } from './matmul-weight-grad.ts';
+import { productsPerTap } from './weight-grad.ts';
 import { winogradConv, winogradInputGrad, winogradWeightGrad } from './winograd.ts';
 
 const perBlock = <T>(name: string, rule: (blocking: Blocking) => T) =>
@@ -19,6 +20,7 @@ export function addProcessorLowerings(): void {
   addLowerings(conv2dOp, { ...perBlock('blocked', blockedConv), winograd: winogradConv });
   addLowerings(inputGradOp, { ...perBlock('blocked', blockedInputGrad), winograd: winogradInputGrad });
   addLowerings(weightGradOp, {
+    ...productsPerTap(fastShift),
     ...perBlock('blocked', depthwiseWeightGrad),
     stackedMatMul,
     ...perBlock('grouped', groupedWeightGrad),

@@ -1,4 +1,4 @@
-import type { OnnxBuilder, Value } from '../../graph/index.ts';
+import type { OnnxBuilder, TensorType, Value } from '../../graph/index.ts';
 import type { WeightGradAttributes } from '../conv-geometry.ts';
 import type { LoweringRule } from '../define.ts';
 import { croppedInput, reach, reshape, sliceAxes, sumBatch, transpose } from './nodes.ts';
@@ -26,6 +26,53 @@ const isPlain1x1 = ({ kernel, pads, strides }: WeightGradAttributes) =>
 /** The most that a lowering may copy its input into, in bytes: above it the others are faster anyway. */
 const patchesLimit = 512 * 2 ** 20;
 
+/** Images (n, c, h, w) that move along one axis: their pixel `by + i` becomes pixel i of `extent`. Outside all is zero. */
+export interface Shift {
+  readonly axis: 2 | 3;
+  readonly by: number;
+  readonly extent: number;
+}
+
+/** A faster way to shift images of a shape than to pad and crop them; undefined where there is none. */
+export type FastShift = (b: OnnxBuilder, x: string, { dtype, shape }: TensorType, shift: Shift) => string | undefined;
+
+/** A product per kernel tap. */
+export function productsPerTap(fastShift?: FastShift): Record<string, LoweringRule<WeightGradAttributes>> {
+  return {
+    /**
+     * dW[:, :, i, j] = Σ_n dY_n · (X_n shifted to the tap)ᵀ.
+     */
+    shiftedMatMul: {
+      applies: (_value, attributes) => !isPlain1x1(attributes),
+      lower: (b, [x, dy], value, attributes) => {
+        const { groups, kernel } = attributes;
+        const { n, perGroup, outputs } = shapesOf(value, groups);
+        const taps = paired(b, x!, dy!, value, attributes, fastShift).map(([tap, gradient]) => {
+          const left = reshape(b, gradient, [n, groups, outputs, -1]);
+          const product = matmulTransposed(b, left, reshape(b, tap, [n, groups, perGroup, -1]), 4);
+          return reshape(b, sumBatch(b, product), [groups * outputs, perGroup, 1]);
+        });
+        return reshape(b, b.emit('Concat', taps, { axis: 2 }), [groups * outputs, perGroup, ...kernel]);
+      },
+    },
+    /**
+     * The same with the batch laid along the pixels, so that each tap is one long product and nothing is left to sum.
+     */
+    mergedMatMul: {
+      applies: (_value, { groups }) => groups === 1,
+      lower: (b, [x, dy], value, attributes) => {
+        const { perGroup, outputs } = shapesOf(value, 1);
+        const [images, gradients] = [x!, dy!].map((each) => transpose(b, each, [1, 0, 2, 3]));
+        const taps = paired(b, images!, gradients!, value, attributes, fastShift).map(([tap, gradient]) => {
+          const product = matmulTransposed(b, reshape(b, gradient, [outputs, -1]), reshape(b, tap, [perGroup, -1]), 2);
+          return reshape(b, product, [outputs, perGroup, 1]);
+        });
+        return reshape(b, b.emit('Concat', taps, { axis: 2 }), value.shape);
+      },
+    },
+  };
+}
+
 export const weightGradLowerings: Readonly<Record<string, LoweringRule<WeightGradAttributes>>> = {
   /**
    * A 1x1 kernel: dW = Σ_n dY_n · X_nᵀ over the pixels, one batched product.
@@ -43,37 +90,7 @@ export const weightGradLowerings: Readonly<Record<string, LoweringRule<WeightGra
       return reshape(b, sumBatch(b, product), value.shape);
     },
   },
-  /**
-   * One product per kernel tap: dW[:, :, i, j] = Σ_n dY_n · (X_n shifted to the tap)ᵀ.
-   */
-  shiftedMatMul: {
-    applies: (_value, attributes) => !isPlain1x1(attributes),
-    lower: (b, [x, dy], value, attributes) => {
-      const { groups, kernel } = attributes;
-      const { n, perGroup, outputs } = shapesOf(value, groups);
-      const taps = paired(b, x!, dy!, value, attributes).map(([tap, gradient]) => {
-        const left = reshape(b, gradient, [n, groups, outputs, -1]);
-        const product = matmulTransposed(b, left, reshape(b, tap, [n, groups, perGroup, -1]), 4);
-        return reshape(b, sumBatch(b, product), [groups * outputs, perGroup, 1]);
-      });
-      return reshape(b, b.emit('Concat', taps, { axis: 2 }), [groups * outputs, perGroup, ...kernel]);
-    },
-  },
-  /**
-   * The same with the batch laid along the pixels, so that each tap is one long product and nothing is left to sum.
-   */
-  mergedMatMul: {
-    applies: (_value, { groups }) => groups === 1,
-    lower: (b, [x, dy], value, attributes) => {
-      const { perGroup, outputs } = shapesOf(value, 1);
-      const [images, gradients] = [x!, dy!].map((each) => transpose(b, each, [1, 0, 2, 3]));
-      const taps = paired(b, images!, gradients!, value, attributes).map(([tap, gradient]) => {
-        const product = matmulTransposed(b, reshape(b, gradient, [outputs, -1]), reshape(b, tap, [perGroup, -1]), 2);
-        return reshape(b, product, [outputs, perGroup, 1]);
-      });
-      return reshape(b, b.emit('Concat', taps, { axis: 2 }), value.shape);
-    },
-  },
+  ...productsPerTap(),
   /**
    * All taps side by side (im2col) and one product: for few input channels, where a product per tap is too thin.
    */
@@ -121,13 +138,13 @@ function shifted(b: OnnxBuilder, x: string, value: Value, attributes: WeightGrad
   const { strides, pads, dilations, groups, kernel } = attributes;
   const { output } = shapesOf(value, groups);
   const [top, left, bottom, right] = pads;
-  const padded = pads.some((p) => p > 0) ? b.emit('Pad', [x, b.integers([0, 0, top, left, 0, 0, bottom, right])]) : x;
+  const whole = padded(b, x, [top, left], [bottom, right]);
   const taps: string[] = [];
   for (let i = 0; i < kernel[0]; i++) {
     for (let j = 0; j < kernel[1]; j++) {
       const start = [i * dilations[0], j * dilations[1]];
       const end = start.map((at, axis) => at + strides[axis]! * (output[axis]! - 1) + 1);
-      taps.push(sliceAxes(b, padded, [2, 3], start, end, strides));
+      taps.push(sliceAxes(b, whole, [2, 3], start, end, strides));
     }
   }
   return taps;
@@ -143,23 +160,34 @@ export function isShiftable({ inputs: [x, dy] }: Value, { strides, pads, dilatio
   );
 }
 
+function padded(b: OnnxBuilder, x: string, before: readonly number[], after: readonly number[]): string {
+  const isWhole = [...before, ...after].every((p) => p === 0);
+  return isWhole ? x : b.emit('Pad', [x, b.integers([0, 0, ...before, 0, 0, ...after])]);
+}
+
 /** The images shifted along their rows for each column of the kernel, the gradients along their columns for each row. */
-export function shifts(b: OnnxBuilder, x: string, dy: string, value: Value, attributes: WeightGradAttributes) {
-  const { pads, dilations, kernel } = attributes;
-  const [[rows, width], [height, columns]] = value.inputs.map(({ shape }) => shape.slice(2)) as [number[], number[]];
-  const shift = (name: string, before: readonly number[], after: readonly number[]) =>
-    [...before, ...after].every((p) => p === 0)
-      ? name
-      : b.emit('Pad', [name, b.integers([0, 0, ...before, 0, 0, ...after])]);
+export function shifts(
+  b: OnnxBuilder,
+  x: string,
+  dy: string,
+  { inputs: [images, gradients] }: Value,
+  { pads, dilations, kernel }: WeightGradAttributes,
+  fastShift?: FastShift,
+) {
+  const shifted = (name: string, type: TensorType, axis: 2 | 3, by: number, extent: number) => {
+    const along = (p: number) => (axis === 2 ? [p, 0] : [0, p]);
+    return (
+      fastShift?.(b, name, type, { axis, by, extent }) ??
+      padded(b, name, along(-by), along(extent + by - type.shape[axis]!))
+    );
+  };
   return {
-    images: Array.from({ length: kernel[1] }, (_, j) => {
-      const right = j * dilations[1] - pads[1];
-      return shift(x, [0, -right], [0, columns! + right - width!]);
-    }),
-    gradients: Array.from({ length: kernel[0] }, (_, i) => {
-      const down = i * dilations[0] - pads[0];
-      return shift(dy, [down, 0], [rows! - height! - down, 0]);
-    }),
+    images: Array.from({ length: kernel[1] }, (_, j) =>
+      shifted(x, images!, 3, j * dilations[1] - pads[1], gradients!.shape[3]!),
+    ),
+    gradients: Array.from({ length: kernel[0] }, (_, i) =>
+      shifted(dy, gradients!, 2, pads[0] - i * dilations[0], images!.shape[2]!),
+    ),
   };
 }
 
@@ -174,11 +202,12 @@ function paired(
   dy: string,
   value: Value,
   attributes: WeightGradAttributes,
+  fastShift?: FastShift,
 ): (readonly [tap: string, gradient: string])[] {
   if (b.isBesideCpu || !isShiftable(value, attributes)) {
     return shifted(b, x, value, attributes).map((tap) => [tap, dy]);
   }
-  const { images, gradients } = shifts(b, x, dy, value, attributes);
+  const { images, gradients } = shifts(b, x, dy, value, attributes, fastShift);
   return gradients.flatMap((gradient) => images.map((image) => [image, gradient] as const));
 }
 
