@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { relativeError } from '../../../../test/golden.ts';
 import { evaluate, gaussian, numbers } from '../../../../test/run.ts';
 import { f32, i64, type Shape, sizeOf } from '../base/tensor.ts';
 import { constant, input, makeValue, reachable, typecheck, type Value } from '../graph/index.ts';
@@ -6,9 +7,13 @@ import {
   add,
   broadcastTo,
   cast,
+  greater,
   matmul,
+  maxPool,
   mul,
+  type PoolOptions,
   reduceSum,
+  relu,
   reshape,
   sliceAxis,
   sqrt,
@@ -234,6 +239,42 @@ describe('the derivatives of slices that lie side by side are joined, not summed
     expect(await gradient(loss)).toEqual(expected);
     const [dx] = grad(loss, [x]);
     expect(reachable([dx!]).filter(({ op }) => op.name === 'Pad')).toHaveLength(pads);
+  });
+});
+
+describe('the maxima of a ReLU', () => {
+  const images = input('images', 'f32', [2, 3, 9, 8]);
+  const scale = input('scale', 'f32', [3, 1, 1]);
+  const pools: [string, PoolOptions][] = [
+    ['windows that tile the image', { kernel: [3, 2] }],
+    ['windows that overlap, padded', { kernel: [3, 3], strides: [2, 2], pads: [1, 1, 1, 1] }],
+  ];
+  const values = { images: gaussian([2, 3, 9, 8], 'images'), scale: gaussian([3, 1, 1], 'scale') };
+  /** First and second derivatives of a loss that is not linear in the maxima. */
+  const derivatives = (rectify: (x: Value) => Value, options: PoolOptions, alsoUsed: boolean) => {
+    const y = rectify(mul(images, scale));
+    const pooled = maxPool(y, options);
+    const loss = add(reduceSum(mul(square(pooled), pooled)), alsoUsed ? reduceSum(square(y)) : 0);
+    const [dx, ds] = grad(loss, [images, scale]);
+    const [second] = grad(reduceSum(square(ds!)), [scale]);
+    return { dx: dx!, ds: ds!, second: second! };
+  };
+  /** In parts, of which none is a ReLU. */
+  const byHand = (x: Value) => mul(x, cast(greater(x, 0), 'f32'));
+
+  test.each(pools)('have its derivative where there are fewer: %s', async (_name, options) => {
+    for (const alsoUsed of [false, true]) {
+      const named = { ...derivatives(relu, options, alsoUsed) };
+      const found = await evaluate(named, values);
+      const expected = await evaluate(derivatives(byHand, options, alsoUsed), values);
+      for (const key of ['dx', 'ds', 'second'] as const) {
+        expect(relativeError(found[key], expected[key]), key).toBeLessThan(1e-6);
+      }
+      const compared = reachable([named.dx]).filter(({ op }) => op.name === 'IsPositive');
+      const sizes = compared.map(({ shape }) => sizeOf(shape));
+      expect(sizes.includes(sizeOf(images.shape))).toBe(alsoUsed);
+      expect(sizes.some((size) => size < sizeOf(images.shape))).toBe(true);
+    }
   });
 });
 

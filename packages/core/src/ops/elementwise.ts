@@ -274,11 +274,27 @@ const isPositive = unary('IsPositive', {
   evaluate: (x) => Number(x > 0),
 });
 
+/** Gradients that are zero already where a value is not positive, with this value. */
+const masked = new WeakMap<Value, Value>();
+
 /** y = max(x, 0). dx = dy · [y > 0]. */
 export const relu = unary('Relu', {
-  vjp: (dy, _x, y) => mul(dy, isPositive(y)),
+  vjp: (dy, _x, y) => (masked.get(dy) === y ? dy : mul(dy, isPositive(y))),
   evaluate: atRuntime,
 });
+
+/**
+ * The gradient of y = max(x, 0) from that of a selection of its elements, `picked`: where these are fewer, they are compared
+ * with zero in place of all.
+ *
+ * @param spread puts the gradients of what was picked in their places
+ */
+export function pickedGradient(y: Value, picked: Value, dy: Value, spread: (dy: Value) => Value): Value {
+  if (y.op.name !== 'Relu') return spread(dy);
+  const gradient = spread(mul(dy, isPositive(picked)));
+  masked.set(gradient, y);
+  return gradient;
+}
 
 /** y = x, and dx = 0: nothing flows back, as with `detach` in PyTorch. */
 export const stopGradient = unary('StopGradient', {

@@ -3,7 +3,7 @@ import { f32, sizeOf } from '../base/tensor.ts';
 import { constant, typeOf, type Value } from '../graph/index.ts';
 import { convOutputSize } from './conv-geometry.ts';
 import { atRuntime, defineOp, expectRank, ownBuffer } from './define.ts';
-import { mul } from './elementwise.ts';
+import { mul, pickedGradient } from './elementwise.ts';
 import { free } from './flops.ts';
 import { scatterAdd } from './gather.ts';
 import { reshape } from './shape.ts';
@@ -80,12 +80,13 @@ function resolve(x: Value, { ceilMode = false, ...options }: PoolOptions): PoolG
  */
 const maxPoolOp = defineOp<PoolGeometry>('MaxPool', {
   infer: ([x], geometry) => inferPool('maxPool', x!, geometry),
-  vjp: (dy, [x], _y, geometry) => {
+  vjp: (dy, [x], y, geometry) => {
     const indices = reshape(maxPoolIndicesOp([x!], geometry), [-1]);
     // No element is in two windows: none is picked twice.
     const isDistinct = geometry.kernel.every((k, i) => geometry.dilations[i]! * (k - 1) < geometry.strides[i]!);
-    const flat = scatterAdd(reshape(dy, [-1]), indices, 0, sizeOf(x!.shape), { isDistinct });
-    return [reshape(flat, x!.shape)];
+    const spread = (gradient: Value) =>
+      reshape(scatterAdd(reshape(gradient, [-1]), indices, 0, sizeOf(x!.shape), { isDistinct }), x!.shape);
+    return [pickedGradient(x!, y, dy, spread)];
   },
   lowerings: {
     onnx: { lower: (b, [x], _value, geometry) => b.node('MaxPool', [x!], onnxAttributes(geometry)).output(0) },
