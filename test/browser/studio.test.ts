@@ -501,6 +501,27 @@ describe.skipIf(!hasBrowser('the tests of the studio'))('the studio in Chromium'
     await expect.poll(least, { timeout: 10_000 }).toBeGreaterThan(0.005);
   });
 
+  test('a stroke that begins while a drawing is added belongs to the next drawing', async () => {
+    const page = await open();
+    await page.getByRole('button', { name: 'Open the sketch pad' }).click();
+    // A slow machine: an image takes a second to make.
+    await page.evaluate(`{
+      const { convertToBlob } = OffscreenCanvas.prototype;
+      OffscreenCanvas.prototype.convertToBlob = async function (...given) {
+        await new Promise((resolve) => setTimeout(resolve, 1000));
+        return convertToBlob.apply(this, given);
+      };
+    }`);
+    const pad = page.getByRole('application');
+    await pad.focus();
+    const line = [' ', ...Array(9).fill('ArrowRight'), ' '];
+    for (const key of [...line, 'Enter', ...line]) await page.keyboard.press(key);
+    const added = async () => (await classesOf(page))[0];
+    await expect.poll(added, { timeout: 10_000 }).toBe('Class 1: 1 image');
+    await page.keyboard.press('Enter');
+    await expect.poll(added, { timeout: 10_000 }).toBe('Class 1: 2 images');
+  });
+
   test('an image is pasted into the class that was used last', async () => {
     const page = await open();
     await page.getByRole('button', { name: 'Add classes' }).click();
