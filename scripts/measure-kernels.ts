@@ -33,9 +33,13 @@ import { metaStepWork, ofOneTask } from '../bench/meta-work.ts';
 const models = [
   ...['squeezenet1_1', 'resnet18', 'resnet34', 'resnet50', 'mobilenet_v2', 'mobilenet_v3_small', 'efficientnet_b0'],
   ...['convnext_tiny', 'vit_b_32', 'swin_t', 'densenet121', 'vgg16', 'regnet_y_400mf'],
-].map((model) => ({ model, batchSize: 16, size: 224 }));
-/** With one image, transforming the weights takes longer than Winograd's convolution saves. */
-const alone = ['resnet18', 'resnet50'].map((model) => ({ model, batchSize: 1, size: 224 }));
+];
+/** The fewer images, the more the transforms of weights count: other forms win. */
+const batches = [16, 4];
+const networks = [
+  ...batches.flatMap((batchSize) => models.map((model) => ({ model, batchSize, size: 224 }))),
+  ...['resnet18', 'resnet50'].map((model) => ({ model, batchSize: 1, size: 224 })),
+];
 /** Second-order MAML on conv-4 as `graft meta train` has it by default, a task at a time. */
 const metaSides = [28, 84];
 
@@ -56,7 +60,7 @@ const earlier = flags.anew ? undefined : await readShipped(set);
 const choices: Record<string, string> = earlier ? holding(earlier) : {};
 
 const done: Shipped['models'] = [];
-for (const work of [...models, ...alone]) {
+for (const work of networks) {
   await measure(work, stepGraph({ ...work, optimizer: 'sgd' }).outputs);
 }
 for (const size of metaSides) {
@@ -95,7 +99,7 @@ async function measure(
   Object.assign(choices, agreed);
   done.push(work);
   console.log(
-    `${work.model}, ${work.size} px: ${open.size} shapes were open, ${Object.keys(agreed).length} choices agree`,
+    `${work.model}, batch ${work.batchSize}, ${work.size} px: ${open.size} shapes were open, ${Object.keys(agreed).length} choices agree`,
   );
   await write(); // what was measured is not lost
 }

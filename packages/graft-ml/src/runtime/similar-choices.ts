@@ -8,7 +8,10 @@ interface Shape {
   readonly form: string;
   /** The logarithms of the sizes of each operand. */
   readonly operands: readonly (readonly number[])[];
-  readonly attributes: Readonly<Record<string, unknown>>;
+  /** Those that do not follow from the operands. */
+  readonly attributes: Readonly<Record<string, string>>;
+  /** Whether a convolution has a group for each channel: other kernels do it. */
+  readonly isDepthwise: boolean;
 }
 
 const rounding = 1e-9;
@@ -48,7 +51,7 @@ export function similarChoices(
     const usable = candidates(value);
     let nearest = farthest;
     for (const { shape, choice } of shapes.get(own.primitive) ?? []) {
-      const distance = usable.includes(choice) ? distanceOf(own, shape) : Number.POSITIVE_INFINITY;
+      const distance = usable.includes(choice) ? distanceOf(own, shape, nearest) : Number.POSITIVE_INFINITY;
       if (distance > nearest || (distance > nearest - rounding && key in found)) continue;
       nearest = distance;
       found[key] = choice;
@@ -62,33 +65,33 @@ const logSize = ({ operands }: Shape): number => operands.flat().reduce((sum, si
 
 function shapeOf(key: string): Shape | undefined {
   const parts = partsOfKey(key);
-  return (
-    parts && {
-      primitive: parts.primitive,
-      form: `${parts.operands.map(({ dtype, shape, isConstant }) => `${dtype} ${shape.length} ${isConstant}`)}`,
-      operands: parts.operands.map(({ shape }) => shape.map(Math.log)),
-      attributes: JSON.parse(parts.attributes),
-    }
-  );
+  if (!parts) return undefined;
+  const { primitive, operands } = parts;
+  const attributes = Object.entries<unknown>(JSON.parse(parts.attributes));
+  const groups = attributes.find(([name]) => name === 'groups')?.[1];
+  return {
+    primitive,
+    form: `${operands.map(({ dtype, shape, isConstant }) => `${dtype} ${shape.length} ${isConstant}`)}`,
+    operands: operands.map(({ shape }) => shape.map(Math.log)),
+    attributes: Object.fromEntries(
+      attributes.filter(([name]) => !derived.has(name)).map(([name, value]) => [name, `${value}`]),
+    ),
+    isDepthwise: groups !== undefined && groups !== 1 && groups === operands[0]?.shape[1],
+  };
 }
 
-/** The largest distance of two operands, each the sum over its sizes; infinite where nothing carries over. */
-function distanceOf(a: Shape, b: Shape): number {
-  if (a.form !== b.form || isDepthwise(a) !== isDepthwise(b)) return Number.POSITIVE_INFINITY;
-  const operands = a.operands.map((sizes, i) =>
-    sizes.reduce((sum, size, at) => sum + Math.abs(size - b.operands[i]![at]!), 0),
-  );
-  const others = Object.entries(a.attributes).filter(
-    ([name, value]) => !derived.has(name) && `${value}` !== `${b.attributes[name]}`,
-  );
-  return Math.max(0, ...operands) + others.length * otherAttribute;
-}
-
-/** Whether a convolution has a group for each channel: other kernels do it. */
-function isDepthwise({ attributes, operands }: Shape): boolean {
-  return (
-    attributes.groups !== undefined &&
-    attributes.groups !== 1 &&
-    Math.log(Number(attributes.groups)) === operands[0]?.[1]
-  );
+/** The largest distance of two operands, each the sum over its sizes; infinite where nothing carries over or it is above a limit. */
+function distanceOf(a: Shape, b: Shape, limit: number): number {
+  if (a.form !== b.form || a.isDepthwise !== b.isDepthwise) return Number.POSITIVE_INFINITY;
+  let others = 0;
+  for (const name in a.attributes) if (a.attributes[name] !== b.attributes[name]) others += otherAttribute;
+  let farthestOperand = 0;
+  for (let i = 0; i < a.operands.length; i++) {
+    const [sizes, theirs] = [a.operands[i]!, b.operands[i]!];
+    let distance = 0;
+    for (let at = 0; at < sizes.length; at++) distance += Math.abs(sizes[at]! - theirs[at]!);
+    farthestOperand = Math.max(farthestOperand, distance);
+    if (farthestOperand + others > limit) return Number.POSITIVE_INFINITY;
+  }
+  return farthestOperand + others;
 }
