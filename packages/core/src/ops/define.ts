@@ -101,7 +101,10 @@ function loweringsOf<A extends Attributes>(rules: Readonly<Record<string, Loweri
   );
 }
 
-/** Adds lowerings after a primitive's own: those of one kind of device, which a bundle for the others need not hold. */
+/**
+ * Adds lowerings after a primitive's own, or in the place of those with the same name: those of one kind of device, which a
+ * bundle for the others need not hold.
+ */
 export function addLowerings<A extends Attributes>(
   { primitive }: Op<A>,
   rules: Readonly<Record<string, LoweringRule<A>>>,

@@ -4,8 +4,9 @@ import { blockedConv, blockedInputGrad } from './blocked.ts';
 import { type Blocking, blockings } from './blocked-nodes.ts';
 import { depthwiseWeightGrad, groupedWeightGrad } from './blocked-weight-grad.ts';
 import { convolvedPatches } from './convolved-patches.ts';
+import { fastShift } from './fast-shift.ts';
 import { gatheredWeightGrad } from './gathered-weight-grad.ts';
-import { fastShift, stackedMatMul } from './matmul-weight-grad.ts';
+import { stackedMatMul } from './matmul-weight-grad.ts';
 import { productsPerTap } from './weight-grad.ts';
 import { winogradConv, winogradInputGrad, winogradWeightGrad } from './winograd.ts';
 

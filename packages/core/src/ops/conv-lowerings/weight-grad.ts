@@ -36,7 +36,7 @@ export interface Shift {
 /** A faster way to shift images of a shape than to pad and crop them; undefined where there is none. */
 export type FastShift = (b: OnnxBuilder, x: string, { dtype, shape }: TensorType, shift: Shift) => string | undefined;
 
-/** A product per kernel tap. */
+/** A product per kernel tap, with another way to shift images where a device has one. */
 export function productsPerTap(fastShift?: FastShift): Record<string, LoweringRule<WeightGradAttributes>> {
   return {
     /**
