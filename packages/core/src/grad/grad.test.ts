@@ -264,11 +264,11 @@ describe('the maxima of a ReLU', () => {
 
   test.each(pools)('have its derivative where there are fewer: %s', async (_name, options) => {
     for (const alsoUsed of [false, true]) {
-      const named = { ...derivatives(relu, options, alsoUsed) };
+      const named = derivatives(relu, options, alsoUsed);
       const found = await evaluate(named, values);
       const expected = await evaluate(derivatives(byHand, options, alsoUsed), values);
       for (const key of ['dx', 'ds', 'second'] as const) {
-        expect(relativeError(found[key], expected[key]), key).toBeLessThan(1e-6);
+        expect(relativeError(found[key]!, expected[key]!), key).toBeLessThan(1e-6);
       }
       const compared = reachable([named.dx]).filter(({ op }) => op.name === 'IsPositive');
       const sizes = compared.map(({ shape }) => sizeOf(shape));
