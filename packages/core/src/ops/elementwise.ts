@@ -274,25 +274,27 @@ const isPositive = unary('IsPositive', {
   evaluate: (x) => Number(x > 0),
 });
 
-/** Gradients that are zero already where a value is not positive, with this value. */
-const masked = new WeakMap<Value, Value>();
+/** Gradients of a ReLU's values of which few were picked, and the same where these are positive. */
+const picks = new WeakMap<Value, { readonly y: Value; wherePositive(): Value }>();
 
 /** y = max(x, 0). dx = dy · [y > 0]. */
 export const relu = unary('Relu', {
-  vjp: (dy, _x, y) => (masked.get(dy) === y ? dy : mul(dy, isPositive(y))),
+  vjp: (dy, _x, y) => {
+    const pick = picks.get(dy);
+    return pick?.y === y ? pick.wherePositive() : mul(dy, isPositive(y));
+  },
   evaluate: atRuntime,
 });
 
 /**
- * The gradient of y = max(x, 0) from that of a selection of its elements, `picked`: where these are fewer, they are compared
- * with zero in place of all.
+ * The gradient of y from that of some of its elements, `picked`. If y is a ReLU's, then the gradient before it compares these
+ * alone with zero, in place of all.
  *
  * @param spread puts the gradients of what was picked in their places
  */
 export function pickedGradient(y: Value, picked: Value, dy: Value, spread: (dy: Value) => Value): Value {
-  if (y.op.name !== 'Relu') return spread(dy);
-  const gradient = spread(mul(dy, isPositive(picked)));
-  masked.set(gradient, y);
+  const gradient = spread(dy);
+  if (y.op.name === 'Relu') picks.set(gradient, { y, wherePositive: () => spread(mul(dy, isPositive(picked))) });
   return gradient;
 }
 
