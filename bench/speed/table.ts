@@ -67,13 +67,14 @@ function table(rows: readonly Row[]): string {
 
 function cells({ name, graft }: Row, peerName: string, peer: PeerResult): string[] {
   const { ratio, interval } = peer.ratio;
+  const [low, high] = interval.map((value) => value.toFixed(2));
   const work = name.replace(/^(full|last-third|head|frozen) · /, '').replace(/ · (\d+)$/, ', batch $1');
   return [
     work,
     milliseconds(graft),
     `${peerName} (${peer.setting})`,
     milliseconds(peer),
-    `**${ratio.toFixed(2)}** ${span(interval, 2)}`,
+    `**${ratio.toFixed(2)}** (${low} to ${high})`,
     (graft.processor.median / peer.processor.median).toFixed(2),
     `${(graft.peak / 1e9).toFixed(2)}, ${(peer.peak / 1e9).toFixed(2)}`,
   ];
@@ -82,12 +83,7 @@ function cells({ name, graft }: Row, peerName: string, peer: PeerResult): string
 /** The median with its quartiles. */
 function milliseconds({ milliseconds: { median, quartiles } }: SideResult): string {
   const digits = median < 100 ? 1 : 0;
-  return `${median.toFixed(digits)} ${span(quartiles, digits)}`;
-}
-
-/** With spaces at which a narrow column does not break. */
-function span(ends: readonly number[], digits: number): string {
-  return `(${ends.map((value) => value.toFixed(digits)).join('\u00a0to\u00a0')})`;
+  return `${median.toFixed(digits)} (${quartiles.map((value) => value.toFixed(digits)).join(' to ')})`;
 }
 
 const text = readFileSync(page, 'utf8');
