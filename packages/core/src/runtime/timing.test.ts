@@ -58,6 +58,18 @@ describe('which candidate wins', () => {
     }
   });
 
+  test('by runs that find their own memory in the caches, not what another candidate left there', async () => {
+    const spent = { processor: 0 };
+    let last = '';
+    const run = async (name: string) => {
+      const [cold, warm] = { large: [130, 80], small: [105, 100] }[name]!;
+      spent.processor += name === last ? warm! : cold!;
+      last = name;
+    };
+    const clock = { now: () => spent.processor, isUndisturbed: always };
+    expect(await winner(['small', 'large'], clock, run)).toBe('large');
+  });
+
   test('none, where no round was undisturbed', async () => {
     const { run, spent } = machine(kernels, () => 0, 0);
     expect(await winner(names, { now: () => spent.wall, isUndisturbed: async () => false }, run)).toBeUndefined();

@@ -24,7 +24,7 @@ export interface ChoiceStore {
 
 /**
  * The version of the timing method: choices found by another version are not used. Version 1 went by the wall clock on
- * a busy machine, too.
+ * a busy machine, too; version 2 timed each candidate with what another had left in the caches.
  */
 export const timingMethod = 3;
 
