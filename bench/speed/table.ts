@@ -60,7 +60,7 @@ function machineText(machine: Results['machine'], rows: readonly Row[]): string 
 }
 
 function table(rows: readonly Row[]): string {
-  const head = ['work', 'Graft, ms', 'beside', 'ms', 'ratio (95 %)', 'processor time', 'peak, GB'];
+  const head = ['work', 'ratio (95 %)', 'Graft, ms', 'beside', 'ms', 'processor time', 'peak, GB'];
   const lines = rows.flatMap((row) => Object.entries(row.peers).map(([name, peer]) => cells(row, name, peer)));
   return [head, head.map(() => '---'), ...lines].map((line) => `| ${line.join(' | ')} |`).join('\n');
 }
@@ -71,10 +71,10 @@ function cells({ name, graft }: Row, peerName: string, peer: PeerResult): string
   const work = name.replace(/^(full|last-third|head|frozen) · /, '').replace(/ · (\d+)$/, ', batch $1');
   return [
     work,
+    `**${ratio.toFixed(2)}** (${low} to ${high})`,
     milliseconds(graft),
     `${peerName} (${peer.setting})`,
     milliseconds(peer),
-    `**${ratio.toFixed(2)}** (${low} to ${high})`,
     (graft.processor.median / peer.processor.median).toFixed(2),
     `${(graft.peak / 1e9).toFixed(2)}, ${(peer.peak / 1e9).toFixed(2)}`,
   ];
