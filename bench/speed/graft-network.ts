@@ -12,7 +12,7 @@ import {
   zeros,
 } from '@graft-ml/core/internal/base/tensor';
 import { cutBefore, prefixGraph } from '@graft-ml/core/internal/fit/cut';
-import { batchNormOf } from '@graft-ml/core/internal/fit/image-stage';
+import { batchNormOf, compileStep } from '@graft-ml/core/internal/fit/image-stage';
 import { parameterTable } from '@graft-ml/core/internal/fit/network';
 import { selected } from '@graft-ml/core/internal/fit/selection';
 import {
@@ -21,7 +21,7 @@ import {
   resultNames,
   scalarName,
   slotName,
-  trainingStep,
+  type TrainingStepOptions,
   variablesOf,
 } from '@graft-ml/core/internal/fit/step';
 import { backboneBlocks, defaultFreezeTo } from '@graft-ml/core/internal/recipe/strategy-stages';
@@ -89,6 +89,7 @@ function networkOf({ model: name, side }: NetworkWork): Network {
   return {
     input: { dtype: 'f32', shape: [3, side, side] },
     forward: (s, x) => applyModel(model, s, x, { numClasses }),
+    isRowwise: model.isRowwise,
   };
 }
 
@@ -132,19 +133,19 @@ async function openStep(work: NetworkWork, runtime: Runtime, start: Start): Prom
   const variables = variablesOf(network);
   const settings = new Map([...trained].map((name) => [name, { rate: 1 }]));
   const optimizer = sgd();
-  const { outputs, noise } = trainingStep(network, {
+  const options: TrainingStepOptions = {
     batchSize: work.batch,
     optimizer,
     settings,
     batchNorm: batchNormOf(settings, 'running'),
     loss: crossEntropyLoss(),
-  });
+  };
   const slots = [...trained].flatMap((name) =>
     optimizer.slots.map((slot) => [slotName(slot, name), zeros('f32', variables.get(name)!.shape)] as const),
   );
   const own = Object.fromEntries([...variables.keys()].map((name) => [name, weights[name]!]));
   const state = new State({ ...own, ...Object.fromEntries(slots) });
-  const program = await runtime.compile(outputs);
+  const { program, noise } = await compileStep(network, options, runtime);
   const targets = i64(
     [work.batch],
     Array.from({ length: work.batch }, (_, i) => i),

@@ -27,6 +27,7 @@ export {
   Runtime,
   type RuntimeOptions,
   State,
+  type StepProgram,
   scalar,
   type TuningEvent,
 } from '../runtime/index.ts';

@@ -37,12 +37,11 @@ export function cutBefore(network: Network, isTrained: (variable: string) => boo
 }
 
 function cutAt(whole: Network, endpoint: string, shape: Shape): Cut {
-  const { auxiliary } = whole;
   const forward = (s: Scope, x: Value) => {
     const before = input(beforeCut, whole.input.dtype, [x.shape[0]!, ...whole.input.shape]);
     return whole.forward(s.cutAt(endpoint, x), before);
   };
-  return { endpoint, shape, network: { input: { dtype: 'f32', shape }, forward, ...(auxiliary && { auxiliary }) } };
+  return { endpoint, shape, network: { ...whole, input: { dtype: 'f32', shape }, forward } };
 }
 
 /** The input that nothing behind a cut may depend on. */

@@ -1,13 +1,21 @@
 import type { Tensors } from '../base/tensor.ts';
 import type { BatchNormPolicy, Noise } from '../nn/index.ts';
 import { drawNoise } from '../nn/index.ts';
-import type { Program, Runtime, State } from '../runtime/index.ts';
+import type { Program, Runtime, State, StepProgram } from '../runtime/index.ts';
 import type { Course, CourseStage, OpenStage, Step, StepOutcome } from './course.ts';
+import { type DividedStep, dividing } from './divided.ts';
 import { type Criterion, type Evaluator, number, openEvaluator } from './evaluation.ts';
 import { scoresOf, sumsOver } from './metrics.ts';
 import { type Batch, feedsOf } from './source.ts';
 import { type Stage, stepSettings } from './stage.ts';
-import { gatheringStep, resultNames, type TrainingStepOptions, trainingStep, variablesOf } from './step.ts';
+import {
+  gatheringStep,
+  type Network,
+  resultNames,
+  type TrainingStepOptions,
+  trainingStep,
+  variablesOf,
+} from './step.ts';
 import type { StageSources, TrainingTask } from './task.ts';
 
 /** Ordinary training as the trainer takes it. */
@@ -30,7 +38,7 @@ function criterionOf<M extends string>({ criterion, metrics: [first] }: Training
 
 /** The compiled steps of a stage. */
 export interface StagePrograms {
-  readonly training: Program;
+  readonly training: StepProgram;
   /** Null where a batch makes a step. */
   readonly gathering: Program | null;
   readonly noise: readonly Noise[];
@@ -65,17 +73,25 @@ export async function compileSteps<M extends string>(
 ): Promise<StagePrograms> {
   const { network } = task.stages[index]!;
   const options = stepOptions(task, index);
-  const step = trainingStep(network, options);
-  const gathering = task.accumulate > 1 ? gatheringStep(network, options) : null;
-  const programs = {
-    training: await runtime.compile(step.outputs),
-    gathering: gathering && (await runtime.compile(gathering.outputs)),
-  };
+  const { program: training, noise } = await compileStep(network, options, runtime);
+  const gathering = task.accumulate > 1 ? await runtime.compile(gatheringStep(network, options).outputs) : null;
   const close = async () => {
-    await programs.training.release();
-    await programs.gathering?.release();
+    await training.release();
+    await gathering?.release();
   };
-  return { ...programs, noise: step.noise, close };
+  return { training, gathering, noise, close };
+}
+
+/** Compiles one step, in parts where that pays. */
+export async function compileStep(
+  network: Network,
+  options: TrainingStepOptions,
+  runtime: Runtime,
+): Promise<DividedStep> {
+  const divided = await dividing.divide?.(network, options, runtime);
+  if (divided) return divided;
+  const { outputs, noise } = trainingStep(network, options);
+  return { program: await runtime.compile(outputs), noise };
 }
 
 /** Compiles a stage's graphs and opens its sources. */

@@ -11,6 +11,7 @@ export function imageNetwork(model: Architecture, preprocessing: Preprocessing, 
   return {
     input: { dtype: 'u8', shape: [3, crop, crop] },
     forward: (s, pixels) => applyModel(model, s, normalisePixels(pixels, preprocessing), { numClasses }),
+    isRowwise: model.isRowwise,
     ...(model.auxiliary && { auxiliary: { endpoint: auxiliaryLogits, weight: model.auxiliary.weight } }),
   };
 }

@@ -31,6 +31,11 @@ export interface Network {
   forward(s: Scope, x: Value): Value;
   /** A further output that `forward` notes as an endpoint, and the weight of its loss in training. */
   readonly auxiliary?: { readonly endpoint: string; readonly weight: number };
+  /**
+   * Whether each row of the outputs depends on that row of the inputs alone, but for batch norms that use their batch's
+   * own statistics. Default: it is not known.
+   */
+  readonly isRowwise?: boolean | undefined;
 }
 
 /** A graph to compile, with what must be known to feed it. */

@@ -53,6 +53,7 @@ export function convnext({ stages, stochasticDepth: last }: ConvNeXtConfig): Arc
   const depth = stages.reduce((sum, [, blocks]) => sum + blocks, 0);
   return {
     headPath: 'classifier.2',
+    isRowwise: true,
     sides: { minimum: 4 * 2 ** (stages.length - 1) },
     backbone(s, images) {
       let x = images;

@@ -62,6 +62,11 @@ export interface Architecture {
   readonly sides?: { readonly minimum?: number; readonly multipleOf?: number };
   /** A second head, for training only. */
   readonly auxiliary?: AuxiliaryHead;
+  /**
+   * Whether what it makes of an image depends on that image alone, but for batch norms that use their batch's own
+   * statistics. Default: it is not known.
+   */
+  readonly isRowwise?: boolean;
 }
 
 /**

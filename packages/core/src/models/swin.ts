@@ -74,6 +74,7 @@ export function swin({ width, stages, window, stochasticDepth: last }: SwinConfi
   const depth = stages.reduce((sum, [blocks]) => sum + blocks, 0);
   return {
     headPath: 'head',
+    isRowwise: true,
     sides: { minimum: 4 },
     backbone(s, images) {
       let x = images;

@@ -53,6 +53,7 @@ export function vgg(config: VGGConfig): Architecture {
   );
   return {
     headPath: 'classifier.6',
+    isRowwise: true,
     sides: { minimum: 32 },
     backbone(s, images) {
       const maps = sequential(s.at('features'), images, units);

@@ -85,6 +85,7 @@ export function vit(config: ViTConfig): Architecture {
   const { patch, layers, width } = config;
   return {
     headPath: 'heads.head',
+    isRowwise: true,
     sides: { multipleOf: patch },
     backbone(s, images) {
       let x = s.endpoint('embedding', embed(s, images, config));

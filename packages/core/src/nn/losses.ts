@@ -34,6 +34,8 @@ export interface Loss {
   (output: Value, target: Value): Value;
   /** The loss that an evaluation measures instead, where training minimises another: smoothed, or weighted by class. */
   readonly evaluation?: Loss;
+  /** Whether the one number of a batch is the mean of each example's own. Default: it is not known. */
+  readonly isMean?: boolean;
 }
 
 export interface CrossEntropyOptions {
@@ -122,7 +124,10 @@ export function crossEntropyLoss(options: CrossEntropyOptions = {}): Loss {
   }
   if (focalGamma < 0) throw new OptionError({ option: 'focalGamma', expected: 'at least 0', received: focalGamma });
   const plain: Loss = (logits, labels) => crossEntropyTerms(logits, labels, {}).losses;
-  return Object.assign((logits: Value, labels: Value) => crossEntropy(logits, labels, options), { evaluation: plain });
+  return Object.assign((logits: Value, labels: Value) => crossEntropy(logits, labels, options), {
+    evaluation: plain,
+    isMean: !options.classWeights,
+  });
 }
 
 /** Targets of mixed examples: `share` ([] f32) of one, the rest of the other. */

@@ -4,5 +4,5 @@ export { inSequence, type ParallelProgram } from './parallel.ts';
 export { formatPlacements, type Placement } from './placement.ts';
 export { Program, scalar } from './program.ts';
 export { Runtime, type RuntimeOptions } from './runtime.ts';
-export { copy, State } from './state.ts';
+export { copy, State, type StepProgram } from './state.ts';
 export type { ChoiceStore, Choices, TuningEvent } from './tuning.ts';

@@ -1,6 +1,9 @@
 import { type Tensor, type Tensors, tensor, zeros } from '../base/tensor.ts';
 import type { Program } from './program.ts';
 
+/** What a state is changed by: a program, or several behind one another. */
+export type StepProgram = Pick<Program, 'run' | 'overwritten' | 'release'>;
+
 /**
  * The tensors that a training step reads and replaces: parameters, optimizer slots, running statistics. There are two
  * sets of buffers; a step reads one and writes the other, and then they swap. What a program can write where it reads it
@@ -27,7 +30,7 @@ export class State {
    * state, the others are returned. A part that the program does not write stays as it is. A run that fails within may
    * leave some parts as they were and others as they become.
    */
-  async step(program: Program, feeds: Tensors): Promise<Record<string, Tensor>> {
+  async step(program: StepProgram, feeds: Tensors): Promise<Record<string, Tensor>> {
     const into = { ...this.#next };
     for (const name of program.overwritten) into[name] = this.#current[name]!;
     const results = await program.run({ ...this.#current, ...feeds }, into);

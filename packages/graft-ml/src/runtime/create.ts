@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { cpus } from 'node:os';
 import type { Features } from '@graft-ml/core/graph';
 import type { Cache } from '@graft-ml/core/internal/fit/cache';
+import { dividing } from '@graft-ml/core/internal/fit/divided';
 import { addComparedPooling } from '@graft-ml/core/internal/ops/compared-pool';
 import { addProcessorLowerings } from '@graft-ml/core/internal/ops/conv-lowerings/processor';
 import { shortenPasses } from '@graft-ml/core/internal/ops/processor-passes';
@@ -27,6 +28,10 @@ import { webgpuRuntime } from './webgpu.ts';
 addProcessorLowerings();
 shortenPasses();
 addComparedPooling();
+dividing.divide = async (...step) => {
+  const { stepInParts } = await import('@graft-ml/core/internal/fit/step-in-parts');
+  return stepInParts(...step);
+};
 
 export interface NodeRuntimeOptions extends Omit<RuntimeOptions, 'store' | 'shipped' | 'similar'> {
   /** The backend that runs the graphs, in place of `device`, `threads` and `session`. Default: ORT in this process. */
