@@ -3,8 +3,8 @@ import { defineConfig } from 'vitest/config';
 
 const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));
 
-/** Tests that measure their process. */
-const ofTheProcess = ['packages/core/src/**/memory.test.ts'];
+/** Tests that measure their process, or watch how it loads a library that another file may have loaded. */
+const ofTheProcess = ['packages/core/src/**/memory.test.ts', 'packages/web/src/runtime/create.test.ts'];
 
 export default defineConfig({
   resolve: {
