@@ -1,47 +1,69 @@
 import { f32, i64, sizeOf } from '../base/tensor.ts';
 import { dataType } from '../graph/index.ts';
+import { sliceAxes } from './conv-lowerings/nodes.ts';
 import { addLowerings } from './define.ts';
 import { maxPoolIndicesOp, onnxAttributes } from './pool.ts';
 
 /** Whole numbers up to this are exact in f32. */
 const exact = 2 ** 24;
 
+/** Pixels of a window up to which its part before each of them is pooled. */
+const most = 9;
+
 /**
- * ORT's max-pool has vector instructions only where it gives no indices. Where windows tile the image, they are found
- * by comparison: each maximum is repeated over its window, what equals it is marked with its distance from the image's
- * end, and a second max-pool takes the mark of the first. The repetition is a product of each row with a matrix of zeros
- * and ones, which is exact for finite numbers; a window with others than those gives some index of its image.
+ * ORT's max-pool has vector instructions only where it gives no indices; where it does, it branches at every pixel, which
+ * no processor foresees. Where windows do not overlap, indices are found by comparison: the maximum of a window lies behind
+ * its first pixels where it is greater than theirs, which are pooled by themselves.
  */
 export function addComparedPooling(): void {
   addLowerings(maxPoolIndicesOp, {
     compared: {
-      applies: ({ inputs: [x], shape }, { kernel, strides, pads, dilations }) =>
+      applies: ({ inputs: [x] }, { kernel, strides, pads, dilations }) =>
         x!.dtype === 'f32' &&
         [...dilations, ...pads.map((p) => p + 1)].every((d) => d === 1) &&
-        kernel.every((k, i) => k === strides[i] && k * shape[i + 2]! === x!.shape[i + 2]) &&
+        kernel.every((k, i) => k <= strides[i]!) &&
+        sizeOf(kernel) > 1 &&
+        sizeOf(kernel) <= most &&
         sizeOf(x!.shape.slice(2)) <= exact,
       lower: (b, [x], { inputs, shape }, geometry) => {
-        const { kernel } = geometry;
+        const { strides, kernel } = geometry;
+        const [high, wide] = kernel as [number, number];
         const [n, channels, height, width] = inputs[0]!.shape as [number, number, number, number];
-        const pool = (name: string) => b.emit('MaxPool', [name], onnxAttributes(geometry));
-        const [pixels, columns] = [height * width, shape[3]!];
-        const repeat = Array.from({ length: columns * kernel[0] * width }, (_, i) => {
-          const [from, to] = [Math.floor(i / (kernel[0] * width)), i % width];
-          return Number(Math.floor(to / kernel[1]) === from);
+        // Parts of windows find room for one more where a row is left over.
+        const [bottom, right] = shape.slice(2).map((count, i) => count * strides[i]!) as [number, number];
+        const isCropped = bottom < height || right < width;
+        const images = isCropped ? sliceAxes(b, x!, [2, 3], [0, 0], [bottom, right], [1, 1]) : x!;
+        const pool = (from: string, part: readonly number[]) =>
+          b.emit('MaxPool', [from], { ...onnxAttributes(geometry), kernel_shape: part });
+        const maxima = pool(x!, kernel);
+        /** Whether the maximum is in none of the first rows and columns of its window. */
+        const isBeyond = (rows: number, columns: number) => b.emit('Greater', [maxima, pool(images, [rows, columns])]);
+        const scaled = (mask: string, by: number) => {
+          const number = b.emit('Cast', [mask], { to: dataType.f32 });
+          return by === 1 ? number : b.emit('Mul', [number, b.constant(f32([], [by]))]);
+        };
+        const steps: string[] = [];
+        let isBelow: string | undefined;
+        for (let row = 0; row < high; row++) {
+          for (let column = 0; column + 1 < wide; column++) {
+            const isPast = isBeyond(row + 1, column + 1);
+            steps.push(scaled(isBelow === undefined ? isPast : b.emit('And', [isPast, isBelow]), 1));
+          }
+          if (row + 1 === high) break;
+          isBelow = isBeyond(row + 1, wide);
+          steps.push(scaled(isBelow, width - (wide - 1)));
+        }
+        const corners = Array.from({ length: sizeOf(shape.slice(2)) }, (_, i) => {
+          const [row, column] = [Math.floor(i / shape[3]!), i % shape[3]!];
+          return row * strides[0]! * width + column * strides[1]!;
         });
-        const rows = b.emit('Reshape', [pool(x!), b.integers([n * channels * shape[2]!, columns])]);
-        const repeated = b.emit('MatMul', [rows, b.constant(f32([columns, kernel[0] * width], repeat))]);
-        const maxima = b.emit('Reshape', [repeated, b.integers(inputs[0]!.shape)]);
-        const isMaximum = b.emit('Cast', [b.emit('Equal', [x!, maxima])], { to: dataType.f32 });
-        const last = pixels - 1;
-        const distances = f32(
-          [height, width],
-          Array.from({ length: pixels }, (_, i) => last - i),
-        );
-        const marked = b.emit('Mul', [isMaximum, b.constant(distances)]);
-        const distance = b.emit('Cast', [pool(marked)], { to: dataType.i64 });
-        const ends = Array.from({ length: n * channels }, (_, image) => image * pixels + last);
-        return b.emit('Sub', [b.constant(i64([n, channels, 1, 1], ends)), distance]);
+        const start = b.constant(f32([1, 1, ...shape.slice(2)], corners));
+        const position = steps.reduce((sum, step) => b.emit('Add', [sum, step]), start);
+        const starts = Array.from({ length: n * channels }, (_, image) => image * height * width);
+        return b.emit('Add', [
+          b.emit('Cast', [position], { to: dataType.i64 }),
+          b.constant(i64([n, channels, 1, 1], starts)),
+        ]);
       },
     },
   });

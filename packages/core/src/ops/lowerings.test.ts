@@ -55,6 +55,7 @@ const cases: Record<string, Value[]> = {
   '3x3, stride 2': convolution(16, 16, 3, { strides: [2, 2] }),
   '3x3, asymmetric pads, dilation': convolution(16, 16, 3, { pads: [2, 0, 1, 1], dilations: [2, 1] }),
   'of three channels': convolution(3, 16, 3, { strides: [2, 2] }),
+  'of three channels, 7x7, stride 2': convolution(3, 16, 7, { strides: [2, 2] }, [17, 12]),
   'depthwise 5x5': convolution(16, 16, 5, { groups: 16 }),
   'depthwise 3x3, stride 2': convolution(32, 32, 3, { groups: 32, strides: [2, 2] }),
   'depthwise 3x3, stride 2, a row left over': convolution(8, 8, 3, { groups: 8, strides: [2, 2], pads: [0, 1, 1, 0] }),
@@ -193,31 +194,29 @@ describe('the positions of maxima', () => {
     const gradients = vjp([y], [input('dy', 'f32', y.shape)], y.inputs);
     return reachable(gradients).find(({ op }) => op.name === 'MaxPoolIndices')!;
   };
-  const tiling: readonly (readonly [readonly number[], readonly [number, number]])[] = [
-    [
-      [2, 3, 8, 6],
-      [2, 2],
-    ],
-    [
-      [1, 4, 6, 9],
-      [2, 3],
-    ],
-    [
-      [3, 1, 5, 4],
-      [5, 1],
-    ],
+  const apart: readonly (readonly [readonly number[], PoolOptions])[] = [
+    [[2, 3, 8, 6], { kernel: [2, 2] }],
+    [[1, 4, 6, 9], { kernel: [2, 3] }],
+    [[3, 1, 9, 9], { kernel: [3, 3] }],
+    [[3, 1, 5, 4], { kernel: [5, 1] }],
+    [[1, 2, 3, 8], { kernel: [1, 4] }],
+    [[2, 2, 7, 6], { kernel: [2, 2] }],
+    [[2, 2, 6, 5], { kernel: [2, 2] }],
+    [[1, 2, 12, 11], { kernel: [2, 2], strides: [4, 3] }],
   ];
 
-  test.each(tiling)(
-    'of %s in windows of %s are compared as they are pooled, the first of equal ones',
-    async (shape, kernel) => {
-      const indices = indicesOf(shape, { kernel });
+  test.each(apart)(
+    'of %j in windows %j are compared as they are pooled, the first of equal ones',
+    async (shape, options) => {
+      const indices = indicesOf(shape, options);
       expect(applicableLowerings(indices)).toEqual(['onnx', 'compared']);
       const noise = gaussian(shape, 'ties');
       const feeds = [
         noise,
         { ...noise, data: noise.data.map(Math.round) },
         { ...noise, data: noise.data.map(() => -0.5) },
+        { ...noise, data: noise.data.map((value) => value * 2 ** -140) },
+        { ...noise, data: noise.data.map((value) => (value > 0 ? Infinity : -Infinity)) },
       ];
       for (const x of feeds) {
         const [pooled, compared] = await Promise.all(
@@ -234,7 +233,7 @@ describe('the positions of maxima', () => {
 
   test.each<[string, readonly number[], PoolOptions]>([
     ['overlap', [1, 1, 9, 9], { kernel: [3, 3], strides: [2, 2] }],
-    ['leave a row over', [1, 1, 7, 6], { kernel: [2, 2] }],
+    ['have many pixels', [1, 1, 8, 8], { kernel: [4, 4] }],
     ['are padded', [1, 1, 6, 6], { kernel: [2, 2], pads: [1, 1, 1, 1] }],
     ['are dilated', [1, 1, 6, 6], { kernel: [2, 2], strides: [3, 3], dilations: [2, 2] }],
   ])('where windows %s are only pooled', (_name, shape, options) => {
