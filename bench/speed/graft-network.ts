@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { constant } from '@graft-ml/core/graph';
+import { constant, input } from '@graft-ml/core/graph';
 import { randomStream } from '@graft-ml/core/internal/base/random';
 import {
   f32,
@@ -13,8 +13,10 @@ import {
 } from '@graft-ml/core/internal/base/tensor';
 import { cutBefore, prefixGraph } from '@graft-ml/core/internal/fit/cut';
 import { batchNormOf, compileStep } from '@graft-ml/core/internal/fit/image-stage';
+import { rowsAtOnce } from '@graft-ml/core/internal/fit/model';
 import { parameterTable } from '@graft-ml/core/internal/fit/network';
 import { selected } from '@graft-ml/core/internal/fit/selection';
+import { rowsFrom } from '@graft-ml/core/internal/fit/source';
 import {
   feedNames,
   type Network,
@@ -26,12 +28,11 @@ import {
 } from '@graft-ml/core/internal/fit/step';
 import { backboneBlocks, defaultFreezeTo } from '@graft-ml/core/internal/recipe/strategy-stages';
 import { applyModel, getModel } from '@graft-ml/core/models';
-import { crossEntropyLoss, drawNoise, initialise, type Noise } from '@graft-ml/core/nn';
+import { crossEntropyLoss, drawNoise, initialise, type Noise, Scope } from '@graft-ml/core/nn';
 import { sgd } from '@graft-ml/core/optim';
 import { type Runtime, State, scalar } from '@graft-ml/core/runtime';
 import { writeSafetensorsFile } from 'graft-ml/internal/checkpoint/safetensors-file';
 import { createRuntime } from 'graft-ml/internal/runtime/index';
-import { forwardProgram } from '../classifier.ts';
 import type { OpenWork } from './graft-side.ts';
 import type { NetworkWork } from './works.ts';
 
@@ -55,13 +56,30 @@ export async function openNetwork(work: NetworkWork, threads: number, folder: st
       trained: JSON.stringify([...trained]),
     },
   );
-  if (work.kind === 'frozen') {
-    const of = { ...work, batchSize: work.batch, size: work.side, optimizer: 'sgd' } as const;
-    const { contender, logits } = await forwardProgram(of, runtime, ({ name }) => constant(weights[name]!), images);
-    const check = Array.from((await logits()).data.slice(0, 10), Number);
-    return { check, step: () => contender.time(1), close: contender.close };
-  }
+  if (work.kind === 'frozen') return openForward(work, runtime, start);
   return openStep(work, runtime, start);
+}
+
+/** The forward pass, by as many images at a time as Graft takes wherever layers do not train. */
+async function openForward(
+  work: NetworkWork,
+  runtime: Runtime,
+  { network, weights, images }: Start,
+): Promise<OpenWork> {
+  const size = Math.min(rowsAtOnce, work.batch);
+  const { scope } = Scope.root({ training: false, variable: ({ name }) => constant(weights[name]!) });
+  const program = await runtime.compile({
+    logits: network.forward(scope, input(feedNames.input, 'f32', [size, ...network.input.shape])),
+  });
+  const logits = zeros('f32', [work.batch, numClasses]);
+  const run = async () => {
+    for (let first = 0; first < work.batch; first += size) {
+      const into = { logits: rowsFrom(logits, first, size) };
+      await program.run({ [feedNames.input]: rowsFrom(images, first, size) }, into);
+    }
+  };
+  await run();
+  return { check: Array.from(logits.data.slice(0, 10), Number), step: run, close: () => program.release() };
 }
 
 /** A step of the last blocks of a backbone, from the features of their images, and the head. */

@@ -7,7 +7,7 @@ import type { ImageSet, ImageView } from './examples.ts';
 import type { ExtractElsewhere } from './extraction.ts';
 import { keptFeatures } from './kept-features.ts';
 import { type Mixing, mixed } from './mixing.ts';
-import type { Model } from './model.ts';
+import { type Model, rowsAtOnce } from './model.ts';
 import { fits, inMemory, type Source, throughPrefix, whenAsked } from './source.ts';
 import type { Network } from './step.ts';
 import type { StageSources, TrainingStage } from './task.ts';
@@ -42,9 +42,6 @@ export interface SourceOptions {
   /** Computes the features that neither memory nor the cache has. Default: this process. */
   readonly extract?: ExtractElsewhere | undefined;
 }
-
-/** Rows that frozen layers compute at once. */
-const rowsAtOnce = 16;
 
 /**
  * The network that a stage trains and its inputs: the whole network on the examples themselves, or the part behind the

@@ -106,8 +106,8 @@ export interface ModelParts {
   readonly image: ImageModel | null;
 }
 
-/** Rows that `predict` and `features` compute at once. */
-const rowsAtOnce = 16;
+/** Rows that go through layers at once which do not train: more take more memory, and as a rule more time for each. */
+export const rowsAtOnce = 16;
 
 /**
  * A network with its numbers: what `fit` trains, and what predicts, evaluates and is saved. The numbers are live:
