@@ -54,7 +54,13 @@ export async function stepInParts(
     }),
   );
   const gathering = await runtime.compile(outputs);
-  const update = await runtime.compile(updateStep(slopes, { optimizer, settings, clip, average }));
+  let update: Program;
+  try {
+    update = await runtime.compile(updateStep(slopes, { optimizer, settings, clip, average }));
+  } catch (error) {
+    await gathering.release();
+    throw error;
+  }
   const noise = ofPart.map((each): Noise => ({ ...each, shape: [each.shape[0]! * count, ...each.shape.slice(1)] }));
   const rows = [feedNames.input, feedNames.targets, feedNames.partners, ...noise.map(({ name }) => name)];
   return { program: new StepInParts(gathering, update, { count, rows }), noise };

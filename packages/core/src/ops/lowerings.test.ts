@@ -76,6 +76,12 @@ const cases: Record<string, Value[]> = {
   'groups of 2 to 4 channels': convolution(8, 16, 3, { groups: 4 }),
   'groups of 4, stride 2, even': evenConvolution(16, 4, 5),
   'groups of 8, 1x1': convolution(16, 16, 1, { groups: 2 }),
+  'groups of 8, three of them': convolution(24, 24, 3, { groups: 3, pads: [1, 0, 1, 2] }),
+  'groups of 8, three of them, stride 2, even': evenConvolution(24, 3, 3),
+  'groups of 4 to 8 channels, seven of them': convolution(28, 56, 3, { groups: 7 }),
+  'depthwise, a channel that fills no four': convolution(27, 27, 3, { groups: 27 }),
+  'depthwise, blocks that are not whole': convolution(28, 28, 3, { groups: 28, pads: [1, 2, 0, 1] }),
+  'depthwise, blocks that are not whole, stride 2, even': evenConvolution(20, 20, 5),
   'combination of images': combine([2, 3, 4, 5]),
   'combination of sequences': combine([2, 3, 4]),
 };

@@ -1,6 +1,6 @@
-import { f32 } from '../../base/tensor.ts';
+import { f32, zeros } from '../../base/tensor.ts';
 import { constantTensor, type OnnxBuilder, type Value } from '../../graph/index.ts';
-import { reshape, transpose } from './nodes.ts';
+import { reshape } from './nodes.ts';
 
 /*
  * ORT's convolutions in blocked layout (NCHWc: channels in blocks of 8 or 16 that lie together, as one vector
@@ -29,23 +29,43 @@ export const isDepthwise = (value: Value, groups: number) =>
 export const isThin = (value: Value, groups: number, block: number) =>
   groups === 1 && value.inputs[0]!.shape[1]! < block;
 
-/**
- * How many groups are taken together, with zeros in the weights between them, so that each has whole blocks of channels.
- * Undefined where no number does that.
- */
-export function merged(value: Value, groups: number, block: number): number | undefined {
-  const sides = [value.inputs[0]!.shape[1]! / groups, value.shape[1]! / groups];
-  const counts = Array.from({ length: Math.min(groups, block) }, (_, i) => i + 1);
-  return counts.find((count) => groups % count === 0 && sides.every((side) => (count * side) % block === 0));
+/** Groups that are taken together, with zeros in the weights between them, so that each has whole blocks of channels. */
+export interface MergedGroups {
+  readonly count: number;
+  /** The number of groups before they are merged, with those of zeros that fill up the last one. */
+  readonly groups: number;
 }
 
-/** The kernels know whole blocks of channels in every group on both sides, and depthwise convolution. */
+/** The groups of a convolution as the kernels take them. Undefined where no number of groups makes whole blocks. */
+export function merged(value: Value, groups: number, block: number): MergedGroups | undefined {
+  const sides = [value.inputs[0]!.shape[1]! / groups, value.shape[1]! / groups];
+  const count = Array.from({ length: Math.min(groups, block) }, (_, i) => i + 1).find((each) =>
+    sides.every((side) => (each * side) % block === 0),
+  );
+  if (count === undefined) return undefined;
+  const whole = filledUp(groups, count);
+  // Blocks are filled up with zeros, but no further.
+  if (sides.some((side) => !canFillUp(groups * side) || whole * side !== filledUp(groups * side, block)))
+    return undefined;
+  return { count, groups: whole };
+}
+
+/** Reordering takes channels by fours. */
+const canFillUp = (channels: number) => channels % 4 === 0;
+
+/** The next multiple. */
+export const filledUp = (count: number, block: number) => Math.ceil(count / block) * block;
+
+/**
+ * The kernels know whole blocks of channels in every group on both sides, and depthwise convolution. Channels and groups
+ * that are missing in the last block are zeros: reordering adds them and takes them away again.
+ */
 export function fits(value: Value, groups: number, block: number, thin = false): boolean {
   // Where the weights are constants ORT does all this itself, and keeps the blocks from layer to layer.
   if (value.dtype !== 'f32' || constantTensor(value.inputs[1]!) !== undefined) return false;
   const to = value.shape[1]!;
-  if (thin || isDepthwise(value, groups)) return to % block === 0;
-  return merged(value, groups, block) !== undefined;
+  if (thin) return to % block === 0;
+  return isDepthwise(value, groups) ? to >= block && canFillUp(to) : merged(value, groups, block) !== undefined;
 }
 
 /** The weights of merged groups: (g·o, i, kh, kw) → (g·o, count·i, kh, kw), zero between channels of two groups. */
@@ -54,14 +74,18 @@ export function mergeGroups(
   w: string,
   shape: readonly number[],
   groups: number,
-  count: number,
+  { count, groups: whole }: MergedGroups,
 ): string {
   const [outputs, inputs, kh, kw] = shape as [number, number, number, number];
   if (count === 1) return w;
-  const spread = reshape(b, w, [groups / count, count, outputs / groups, 1, inputs * kh * kw]);
+  const perGroup = outputs / groups;
+  const missing = (whole - groups) * perGroup;
+  const all =
+    missing === 0 ? w : b.emit('Concat', [w, b.constant(zeros('f32', [missing, inputs, kh, kw]))], { axis: 0 });
+  const spread = reshape(b, all, [whole / count, count, perGroup, 1, inputs * kh * kw]);
   const identity = Array.from({ length: count * count }, (_, i) => (i % (count + 1) === 0 ? 1 : 0));
   const diagonal = b.emit('Mul', [spread, b.constant(f32([1, count, 1, count, 1], identity))]);
-  return reshape(b, diagonal, [outputs, count * inputs, kh, kw]);
+  return reshape(b, diagonal, [whole * perGroup, count * inputs, kh, kw]);
 }
 
 export const reorder = (b: OnnxBuilder, x: string) => b.emit('ReorderInput', [x], {}, domain);
@@ -69,8 +93,8 @@ export const reorder = (b: OnnxBuilder, x: string) => b.emit('ReorderInput', [x]
 export const unblock = (b: OnnxBuilder, y: string, channels: number) =>
   b.emit('ReorderOutput', [y], { channels }, domain);
 
-/** (c, 1, kh, kw) → [c/B, kh, kw, B]. */
+/** (c, 1, kh, kw) → [c/B, kh, kw, B], with zeros in the last block. */
 export function blockDepthwise(b: OnnxBuilder, w: string, shape: readonly number[], block: number): string {
   const [channels, , kh, kw] = shape as [number, number, number, number];
-  return reshape(b, transpose(b, reshape(b, w, [channels / block, block, kh * kw]), [0, 2, 1]), shape);
+  return reshape(b, reorder(b, reshape(b, w, [1, channels, kh, kw])), [filledUp(channels, block), 1, kh, kw]);
 }

@@ -5,6 +5,7 @@ import {
   type Blocking,
   blockDepthwise,
   domain,
+  filledUp,
   fits,
   isDepthwise,
   isThin,
@@ -35,23 +36,25 @@ export function blockedConv({ feature, block }: Blocking): LoweringRule<ConvGeom
     applies: (value, { groups }) => fits(value, groups, block, isThin(value, groups, block)),
     lower: (b, [x, w], value, { groups, ...geometry }) => {
       const { shape } = value.inputs[1]!;
-      const [outputs, perGroup, kh, kw] = shape as [number, number, number, number];
+      const [filters, perGroup, kh, kw] = shape as [number, number, number, number];
       if (isDepthwise(value, groups)) {
-        return convolve(b, reorder(b, x!), blockDepthwise(b, w!, shape, block), value, geometry, groups);
+        const weights = blockDepthwise(b, w!, shape, block);
+        return convolve(b, reorder(b, x!), weights, value, geometry, filledUp(groups, block));
       }
       // (o, i, kh, kw) → [o/B, i/B, kh, kw, B(i), B(o)]: ReorderInput blocks o, then whole blocks move. It uses all
       // threads, where a transpose of single numbers uses one and takes ten times as long.
       const thin = isThin(value, groups, block);
-      const count = thin ? 1 : merged(value, groups, block)!;
-      const inputs = count * perGroup;
+      const taken = thin ? { count: 1, groups } : merged(value, groups, block)!;
+      const inputs = taken.count * perGroup;
+      const outputs = (filters / groups) * taken.groups;
       const taps = kh * kw;
-      const kernels = mergeGroups(b, w!, shape, groups, count);
+      const kernels = mergeGroups(b, w!, shape, groups, taken);
       const rows = reorder(b, reshape(b, kernels, [1, outputs, inputs * taps, 1]));
       const blocks = [outputs / block, inputs / block, block, taps, block];
       const isOrdered = thin || taps === 1;
       const moved = isOrdered ? rows : transpose(b, reshape(b, rows, blocks), [0, 1, 3, 2, 4]);
       const weights = reshape(b, moved, [outputs, inputs, kh, kw]);
-      return convolve(b, thin ? x! : reorder(b, x!), weights, value, geometry, groups / count);
+      return convolve(b, thin ? x! : reorder(b, x!), weights, value, geometry, taken.groups / taken.count);
     },
   };
 }
@@ -116,12 +119,14 @@ function exchangedWeights(b: OnnxBuilder, w: string, value: Value, groups: numbe
   const { shape } = value.inputs[1]!;
   const [outputs, perGroup, kh, kw] = shape as [number, number, number, number];
   const taps = kh * kw;
-  if (isDepthwise(value, groups)) return reshape(b, blockDepthwise(b, w, shape, block), [outputs / block, 1, taps, -1]);
-  const count = merged(value, groups, block)!;
-  const parts = groups / count;
-  const [from, to] = [outputs / parts / block, (count * perGroup) / block];
+  if (isDepthwise(value, groups)) {
+    return reshape(b, blockDepthwise(b, w, shape, block), [filledUp(outputs, block) / block, 1, taps, -1]);
+  }
+  const taken = merged(value, groups, block)!;
+  const parts = taken.groups / taken.count;
+  const [from, to] = [((outputs / groups) * taken.count) / block, (taken.count * perGroup) / block];
   // (g·o, i, kh, kw) → [g·i/B, o/B, taps, B(o), B(i)]: ReorderInput blocks i, whole blocks move after that.
-  const rows = reorder(b, mergeGroups(b, w, shape, groups, count));
+  const rows = reorder(b, mergeGroups(b, w, shape, groups, taken));
   const blocks = transpose(b, reshape(b, rows, [parts, from, block, to, taps, block]), [0, 3, 1, 4, 2, 5]);
   return reshape(b, blocks, [parts * to, from, taps, -1]);
 }
@@ -137,15 +142,20 @@ export function blockedInputGrad({ feature, block }: Blocking): LoweringRule<Inp
     lower: (b, [dy, w], value, attributes) => {
       const { groups, dilations } = attributes;
       const [kh, kw] = value.inputs[1]!.shape.slice(2) as [number, number];
-      const group = isDepthwise(value, groups) ? groups : groups / merged(value, groups, block)!;
-      const channels = value.shape[1]!;
+      const taken = isDepthwise(value, groups) ? undefined : merged(value, groups, block)!;
+      const group = taken ? taken.groups / taken.count : filledUp(groups, block);
+      const [n, channels, ...size] = value.shape as [number, number, number, number];
+      const [from, to] = [value.inputs[0]!.shape[1]!, channels].map((each) => filledUp(each, block)) as [
+        number,
+        number,
+      ];
       const kernels = exchangedWeights(b, w!, value, groups, block);
       const images = reorder(b, dy!);
       const convolved = (row: Phase, column: Phase) => {
         const met = row.taps.flatMap((i) => column.taps.map((j) => i * kw + j));
         const kernel = [row.taps.length, column.taps.length];
         const some = kh * kw === 1 ? kernels : b.emit('Gather', [kernels, b.integers(met)], { axis: 2 });
-        const weights = reshape(b, some, [channels, value.inputs[0]!.shape[1]! / group, ...kernel]);
+        const weights = reshape(b, some, [to, from / group, ...kernel]);
         const pads = [row.before, column.before, row.after, column.after];
         return b.emit(
           'Conv',
@@ -156,7 +166,7 @@ export function blockedInputGrad({ feature, block }: Blocking): LoweringRule<Inp
       };
       const columns = phasesAlong(1, value, attributes);
       const phases = phasesAlong(0, value, attributes).map((row) => columns.map((column) => convolved(row, column)));
-      return unblock(b, interleave(b, phases, value.shape, block), channels);
+      return unblock(b, interleave(b, phases, [n, to, ...size], block), channels);
     },
   };
 }
