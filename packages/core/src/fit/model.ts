@@ -106,7 +106,7 @@ export interface ModelParts {
   readonly image: ImageModel | null;
 }
 
-/** Rows that go through layers at once which do not train: more take more memory, and as a rule more time for each. */
+/** Rows at once where nothing trains. More need more memory, and as a rule more time for each. */
 export const rowsAtOnce = 16;
 
 /**

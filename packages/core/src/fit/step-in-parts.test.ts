@@ -1,5 +1,5 @@
 import { createRuntime } from 'graft-ml/internal/runtime/index';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { gaussian, numbers } from '../../../../test/run.ts';
 import { i64, type Tensors, zeros } from '../base/tensor.ts';
 import { applyModel, getModel } from '../models/index.ts';
@@ -17,7 +17,7 @@ import {
 } from '../nn/index.ts';
 import { reduceMean, relu, square, sub } from '../ops/index.ts';
 import { clipperOf, sgd } from '../optim/index.ts';
-import { State, type StepProgram, scalar } from '../runtime/index.ts';
+import { Program, State, type StepProgram, scalar } from '../runtime/index.ts';
 import { batchNormOf } from './image-stage.ts';
 import {
   averageDecay,
@@ -152,6 +152,19 @@ describe('a batch stays whole', () => {
     expect(divided).not.toBeNull();
     await divided?.program.release();
   });
+});
+
+test('an update that does not compile leaves nothing compiled behind', async () => {
+  const release = vi.spyOn(Program.prototype, 'release');
+  const optimizer = {
+    ...options.optimizer,
+    update(): never {
+      throw new Error('no update');
+    },
+  };
+  await expect(stepInParts(network, { ...options, optimizer }, runtime, 0)).rejects.toThrow('no update');
+  expect(release).toHaveBeenCalledTimes(1);
+  release.mockRestore();
 });
 
 test.each(['convnext_tiny', 'swin_t'])('%s: what it makes of an image depends on that image alone', async (name) => {

@@ -29,25 +29,24 @@ export const isDepthwise = (value: Value, groups: number) =>
 export const isThin = (value: Value, groups: number, block: number) =>
   groups === 1 && value.inputs[0]!.shape[1]! < block;
 
-/** Groups that are taken together, with zeros in the weights between them, so that each has whole blocks of channels. */
+/** Groups as the kernels take them. */
 export interface MergedGroups {
+  /** How many are taken together, with zeros in the weights between them, so that they have whole blocks of channels. */
   readonly count: number;
-  /** The number of groups before they are merged, with those of zeros that fill up the last one. */
+  /** How many there are then; groups of zeros fill up the last. */
   readonly groups: number;
 }
 
-/** The groups of a convolution as the kernels take them. Undefined where no number of groups makes whole blocks. */
+/** Undefined where no number of groups makes whole blocks. */
 export function merged(value: Value, groups: number, block: number): MergedGroups | undefined {
   const sides = [value.inputs[0]!.shape[1]! / groups, value.shape[1]! / groups];
-  const count = Array.from({ length: Math.min(groups, block) }, (_, i) => i + 1).find((each) =>
-    sides.every((side) => (each * side) % block === 0),
-  );
+  const counts = Array.from({ length: Math.min(groups, block) }, (_, i) => i + 1);
+  const count = counts.find((each) => sides.every((side) => (each * side) % block === 0));
   if (count === undefined) return undefined;
   const whole = filledUp(groups, count);
-  // Blocks are filled up with zeros, but no further.
-  if (sides.some((side) => !canFillUp(groups * side) || whole * side !== filledUp(groups * side, block)))
-    return undefined;
-  return { count, groups: whole };
+  // Reordering fills up one block and no more.
+  const isWhole = sides.every((side) => canFillUp(groups * side) && whole * side === filledUp(groups * side, block));
+  return isWhole ? { count, groups: whole / count } : undefined;
 }
 
 /** Reordering takes channels by fours. */
@@ -74,18 +73,19 @@ export function mergeGroups(
   w: string,
   shape: readonly number[],
   groups: number,
-  { count, groups: whole }: MergedGroups,
+  taken: MergedGroups,
 ): string {
   const [outputs, inputs, kh, kw] = shape as [number, number, number, number];
+  const { count } = taken;
   if (count === 1) return w;
   const perGroup = outputs / groups;
-  const missing = (whole - groups) * perGroup;
+  const missing = (count * taken.groups - groups) * perGroup;
   const all =
     missing === 0 ? w : b.emit('Concat', [w, b.constant(zeros('f32', [missing, inputs, kh, kw]))], { axis: 0 });
-  const spread = reshape(b, all, [whole / count, count, perGroup, 1, inputs * kh * kw]);
+  const spread = reshape(b, all, [taken.groups, count, perGroup, 1, inputs * kh * kw]);
   const identity = Array.from({ length: count * count }, (_, i) => (i % (count + 1) === 0 ? 1 : 0));
   const diagonal = b.emit('Mul', [spread, b.constant(f32([1, count, 1, count, 1], identity))]);
-  return reshape(b, diagonal, [whole * perGroup, count * inputs, kh, kw]);
+  return reshape(b, diagonal, [-1, count * inputs, kh, kw]);
 }
 
 export const reorder = (b: OnnxBuilder, x: string) => b.emit('ReorderInput', [x], {}, domain);

@@ -46,7 +46,7 @@ export function blockedConv({ feature, block }: Blocking): LoweringRule<ConvGeom
       const thin = isThin(value, groups, block);
       const taken = thin ? { count: 1, groups } : merged(value, groups, block)!;
       const inputs = taken.count * perGroup;
-      const outputs = (filters / groups) * taken.groups;
+      const outputs = (filters / groups) * taken.count * taken.groups;
       const taps = kh * kw;
       const kernels = mergeGroups(b, w!, shape, groups, taken);
       const rows = reorder(b, reshape(b, kernels, [1, outputs, inputs * taps, 1]));
@@ -54,7 +54,7 @@ export function blockedConv({ feature, block }: Blocking): LoweringRule<ConvGeom
       const isOrdered = thin || taps === 1;
       const moved = isOrdered ? rows : transpose(b, reshape(b, rows, blocks), [0, 1, 3, 2, 4]);
       const weights = reshape(b, moved, [outputs, inputs, kh, kw]);
-      return convolve(b, thin ? x! : reorder(b, x!), weights, value, geometry, taken.groups / taken.count);
+      return convolve(b, thin ? x! : reorder(b, x!), weights, value, geometry, taken.groups);
     },
   };
 }
@@ -123,12 +123,11 @@ function exchangedWeights(b: OnnxBuilder, w: string, value: Value, groups: numbe
     return reshape(b, blockDepthwise(b, w, shape, block), [filledUp(outputs, block) / block, 1, taps, -1]);
   }
   const taken = merged(value, groups, block)!;
-  const parts = taken.groups / taken.count;
   const [from, to] = [((outputs / groups) * taken.count) / block, (taken.count * perGroup) / block];
   // (g·o, i, kh, kw) → [g·i/B, o/B, taps, B(o), B(i)]: ReorderInput blocks i, whole blocks move after that.
   const rows = reorder(b, mergeGroups(b, w, shape, groups, taken));
-  const blocks = transpose(b, reshape(b, rows, [parts, from, block, to, taps, block]), [0, 3, 1, 4, 2, 5]);
-  return reshape(b, blocks, [parts * to, from, taps, -1]);
+  const blocks = transpose(b, reshape(b, rows, [taken.groups, from, block, to, taps, block]), [0, 3, 1, 4, 2, 5]);
+  return reshape(b, blocks, [taken.groups * to, from, taps, -1]);
 }
 
 /**
@@ -142,13 +141,10 @@ export function blockedInputGrad({ feature, block }: Blocking): LoweringRule<Inp
     lower: (b, [dy, w], value, attributes) => {
       const { groups, dilations } = attributes;
       const [kh, kw] = value.inputs[1]!.shape.slice(2) as [number, number];
-      const taken = isDepthwise(value, groups) ? undefined : merged(value, groups, block)!;
-      const group = taken ? taken.groups / taken.count : filledUp(groups, block);
+      const group = isDepthwise(value, groups) ? filledUp(groups, block) : merged(value, groups, block)!.groups;
       const [n, channels, ...size] = value.shape as [number, number, number, number];
-      const [from, to] = [value.inputs[0]!.shape[1]!, channels].map((each) => filledUp(each, block)) as [
-        number,
-        number,
-      ];
+      const from = filledUp(value.inputs[0]!.shape[1]!, block);
+      const to = filledUp(channels, block);
       const kernels = exchangedWeights(b, w!, value, groups, block);
       const images = reorder(b, dy!);
       const convolved = (row: Phase, column: Phase) => {
