@@ -206,7 +206,6 @@ describe('the positions of maxima', () => {
     [[3, 1, 9, 9], { kernel: [3, 3] }],
     [[3, 1, 5, 4], { kernel: [5, 1] }],
     [[1, 2, 3, 8], { kernel: [1, 4] }],
-    [[1, 2, 8, 12], { kernel: [4, 4] }],
     [[2, 2, 7, 6], { kernel: [2, 2] }],
     [[2, 2, 6, 5], { kernel: [2, 2] }],
     [[1, 2, 12, 11], { kernel: [2, 2], strides: [4, 3] }],
@@ -240,7 +239,7 @@ describe('the positions of maxima', () => {
 
   test.each<[string, readonly number[], PoolOptions]>([
     ['overlap', [1, 1, 9, 9], { kernel: [3, 3], strides: [2, 2] }],
-    ['have many pixels', [1, 1, 10, 10], { kernel: [5, 5] }],
+    ['have many pixels', [1, 1, 8, 8], { kernel: [4, 4] }],
     ['are padded', [1, 1, 6, 6], { kernel: [2, 2], pads: [1, 1, 1, 1] }],
     ['are dilated', [1, 1, 6, 6], { kernel: [2, 2], strides: [3, 3], dilations: [2, 2] }],
   ])('where windows %s are only pooled', (_name, shape, options) => {
