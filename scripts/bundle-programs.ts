@@ -14,6 +14,7 @@ const workers = [
   'data/image-worker',
   'data/parquet/unpack-process',
   'jobs/job-process-main',
+  'runtime/gathering-worker',
   'runtime/probe-device',
   'runtime/program-worker',
   'serve/decode-main',

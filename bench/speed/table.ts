@@ -71,7 +71,7 @@ function cells({ name, graft }: Row, peerName: string, peer: PeerResult): string
   const work = name.replace(/^(full|last-third|head|frozen) · /, '').replace(/ · (\d+)$/, ', batch $1');
   return [
     work,
-    `**${ratio.toFixed(2)}** (${low} to ${high})`,
+    `**${ratio.toFixed(2)}** ${together(`(${low} to ${high})`)}`,
     milliseconds(graft),
     `${peerName} (${peer.setting})`,
     milliseconds(peer),
@@ -80,10 +80,13 @@ function cells({ name, graft }: Row, peerName: string, peer: PeerResult): string
   ];
 }
 
+/** On one line of a cell. */
+const together = (words: string) => words.replaceAll(' ', '\u00a0');
+
 /** The median with its quartiles. */
 function milliseconds({ milliseconds: { median, quartiles } }: SideResult): string {
   const digits = median < 100 ? 1 : 0;
-  return `${median.toFixed(digits)} (${quartiles.map((value) => value.toFixed(digits)).join(' to ')})`;
+  return `${median.toFixed(digits)} ${together(`(${quartiles.map((value) => value.toFixed(digits)).join(' to ')})`)}`;
 }
 
 const text = readFileSync(page, 'utf8');

@@ -1,17 +1,20 @@
 /*
  * A step whose batch goes through the network in parts. The gradient of a mean over images is the mean of the parts'
  * gradients, so the step is the same one, but for rounding. What is kept for the backward pass is that of one part, for about
- * half of the memory (docs/performance.md, "A batch in parts").
+ * half of the memory (docs/performance.md, "A batch in parts"). With two threads two parts go side by side, each in a session
+ * of its own, in which no operator waits for the other half of itself.
  */
-import { bytesPerElement, f32, sizeOf, type Tensor, type Tensors, zeros } from '../base/tensor.ts';
+import { bytesPerElement, f32, sizeOf, type Tensor, type Tensors, type TensorType, zeros } from '../base/tensor.ts';
 import { input, reachable } from '../graph/index.ts';
 import { type Noise, Scope } from '../nn/index.ts';
-import { type Program, type Runtime, State, type StepProgram } from '../runtime/index.ts';
+import { add } from '../ops/index.ts';
+import type { GatheringProgram, Program, Runtime, StepProgram } from '../runtime/index.ts';
+import { compileGathering } from './compile-gathering.ts';
 import type { DividedStep } from './divided.ts';
 import { rowsFrom, setRow } from './source.ts';
 import {
   feedNames,
-  gatheringStep,
+  forwardAndBackward,
   label,
   type Network,
   resultNames,
@@ -20,62 +23,117 @@ import {
   updateStep,
 } from './step.ts';
 
-/** The rows of a part. With fewer, what is read and written once for each part, the parameters, would count. */
-const [fewest, most] = [4, 8];
-/** Bytes of a batch's forward pass from which on its memory counts. */
-const large = 2 ** 30;
+/** When a batch is divided: by the bytes that its forward pass makes of it. */
+export interface DivisionLimits {
+  /** From so many on it goes through one session in parts, for their memory. What goes through at once shall make less. */
+  readonly memory: number;
+  /** From so many on it goes through two sessions, if that is enough beside the parameters, too. */
+  readonly pair: number;
+  /**
+   * Bytes of a forward pass that make up for what two sessions do with the parameters, as multiples of theirs: for one
+   * copying them and their gradients being added in each step, and for reading them with each part. A part has
+   * `eachPart`, even where it takes more memory.
+   */
+  readonly parameters: { readonly eachStep: number; readonly eachRow: number; readonly eachPart: number };
+}
 
-/**
- * The step in parts. Null where it is to take its batch whole.
- *
- * @param enough bytes of the forward pass from which on it is divided
- */
+/** By measurement (docs/performance.md, "Two sessions for a batch"). */
+const usualLimits: DivisionLimits = {
+  memory: 2 ** 30,
+  pair: 2 ** 29,
+  parameters: { eachStep: 11, eachRow: 0.25, eachPart: 3 },
+};
+
+/** How a batch is divided. */
+interface Division {
+  /** The number of parts. */
+  readonly count: number;
+  /** Whether they go through two sessions side by side. */
+  readonly isPair: boolean;
+}
+
+/** The rows of a part. With fewer in one session, what is read and written once for each part, the parameters, would count. */
+const partSizes = { alone: [8, 7, 6, 5, 4], pair: [2, 3, 4, 5, 6, 7, 8] };
+
+/** The step in parts. Null where it is to take its batch whole. */
 export async function stepInParts(
   network: Network,
   options: TrainingStepOptions,
   runtime: Runtime,
-  enough = large,
+  limits = usualLimits,
 ): Promise<DividedStep | null> {
-  const { batchSize } = options;
-  const count = runtime.device === 'cpu' && isDivisible(network, options, enough) ? partsOf(batchSize) : 1;
-  if (count === 1) return null;
-  const { outputs, noise: ofPart } = gatheringStep(network, {
-    ...options,
-    batchSize: batchSize / count,
-    accumulate: count,
-  });
-  const { optimizer, settings, clip, average = false } = options;
-  const slopes = new Map(
-    [...settings.keys()].flatMap((name) => {
-      const sum = outputs[sumName(name)];
-      if (!sum) return [];
-      const { dtype, shape } = sum;
-      return [[name, { value: input(name, dtype, shape), gradient: input(sumName(name), dtype, shape) }] as const];
+  const division = divisionOf(network, options, runtime, limits);
+  if (!division) return null;
+  const { count, isPair } = division;
+  const ofParts = { ...options, batchSize: options.batchSize / count, accumulate: count };
+  const { trace, outputs: results, parameters, gradients } = forwardAndBackward(network, ofParts);
+  // With one part each, sessions have nothing to add to.
+  const isOneEach = isPair && count === 2;
+  const sums = Object.fromEntries(
+    parameters.map((name, i) => {
+      const own = gradients[i]!;
+      return [sumName(name), isOneEach ? own : add(input(sumName(name), own.dtype, own.shape), own)];
     }),
   );
-  const gathering = await runtime.compile(outputs);
+  const { optimizer, settings, clip, average = false } = options;
+  const gathering = await compileGathering(runtime, { sums, results }, isPair);
   let update: Program;
   try {
+    const slopes = new Map(
+      parameters.map((name) => {
+        const { dtype, shape } = sums[sumName(name)]!;
+        const sides = Array.from({ length: gathering.sides }, (_, i) => input(ofSide(i, sumName(name)), dtype, shape));
+        return [name, { value: input(name, dtype, shape), gradient: sides.reduce((a, b) => add(a, b)) }] as const;
+      }),
+    );
     update = await runtime.compile(updateStep(slopes, { optimizer, settings, clip, average }));
   } catch (error) {
     await gathering.release();
     throw error;
   }
-  const noise = ofPart.map((each): Noise => ({ ...each, shape: [each.shape[0]! * count, ...each.shape.slice(1)] }));
+  const noise = trace.noise.map(
+    (each): Noise => ({ ...each, shape: [each.shape[0]! * count, ...each.shape.slice(1)] }),
+  );
   const rows = [feedNames.input, feedNames.targets, feedNames.partners, ...noise.map(({ name }) => name)];
   return { program: new StepInParts(gathering, update, { count, rows }), noise };
 }
 
-/** As few parts as there are of that size at most; 1 where a batch cannot be divided so. */
-function partsOf(batchSize: number): number {
-  for (let size = most; size >= fewest; size--) if (batchSize % size === 0) return batchSize / size;
-  return 1;
+/** The name of an input for what a session has added up. */
+const ofSide = (side: number, name: string) => `side ${side}/${name}`;
+
+/** Null where a batch stays whole. */
+function divisionOf(
+  network: Network,
+  options: TrainingStepOptions,
+  { device, backend }: Runtime,
+  limits: DivisionLimits,
+): Division | null {
+  const { batchSize } = options;
+  const bytes = device === 'cpu' ? divisibleBytes(network, options) : null;
+  if (!bytes) return null;
+  const { eachStep, eachRow, eachPart } = limits.parameters;
+  const worthwhile = Math.max(limits.pair, bytes.parameters * (eachStep + eachRow * batchSize));
+  const sizes = partSizes.pair.filter((rows) => batchSize % (2 * rows) === 0);
+  if (backend.pair && bytes.forward >= worthwhile && sizes.length > 0) {
+    const ofPart = (rows: number) => (bytes.forward / batchSize) * rows;
+    const size =
+      sizes.findLast((rows) => 2 * ofPart(rows) < limits.memory) ??
+      sizes.find((rows) => ofPart(rows) >= bytes.parameters * eachPart) ??
+      sizes.at(-1)!;
+    return { count: batchSize / size, isPair: true };
+  }
+  if (bytes.forward < limits.memory) return null;
+  const size = partSizes.alone.find((rows) => batchSize % rows === 0) ?? batchSize;
+  return size < batchSize ? { count: batchSize / size, isPair: false } : null;
 }
 
-/** Whether the step is the same in parts, and large enough. */
-function isDivisible(network: Network, options: TrainingStepOptions, enough: number): boolean {
+/** The bytes that a forward pass makes of a batch, and those of its parameters, where the step is the same in parts; else null. */
+function divisibleBytes(
+  network: Network,
+  options: TrainingStepOptions,
+): { readonly forward: number; readonly parameters: number } | null {
   const { batchSize, batchNorm, loss, target = label, accumulate = 1 } = options;
-  if (!network.isRowwise || accumulate !== 1) return false;
+  if (!network.isRowwise || accumulate !== 1) return null;
   let isOfBatch = false;
   const { scope, trace } = Scope.root({
     training: true,
@@ -86,34 +144,37 @@ function isDivisible(network: Network, options: TrainingStepOptions, enough: num
     },
   });
   const of = ({ dtype, shape }: Network['input']) => [dtype, [batchSize, ...shape]] as const;
-  const result = network.forward(scope, input(feedNames.input, ...of(network.input)));
-  if (isOfBatch || trace.noise.some(({ shape }) => (shape[0] ?? 1) % batchSize !== 0)) return false;
+  const x = input(feedNames.input, ...of(network.input));
+  const result = network.forward(scope, x);
+  if (isOfBatch || trace.noise.some(({ shape }) => (shape[0] ?? 1) % batchSize !== 0)) return null;
   // One number for a batch may be any function of it: divided by a sum of weights, for instance.
   const losses = loss(result, input(feedNames.targets, ...of(target)));
-  if (losses.shape.length !== 1 && !loss.isMean) return false;
-  const bytes = reachable([result]).map(({ dtype, shape }) => sizeOf(shape) * bytesPerElement[dtype]);
-  return bytes.reduce((sum, each) => sum + each, 0) >= enough;
+  if (losses.shape.length !== 1 && !loss.isMean) return null;
+  const ofBatch = new Set([x]);
+  for (const value of reachable([result])) if (value.inputs.some((each) => ofBatch.has(each))) ofBatch.add(value);
+  return { forward: bytesOf(ofBatch), parameters: bytesOf(trace.values.values()) };
+}
+
+function bytesOf(types: Iterable<TensorType>): number {
+  return [...types].reduce((sum, { dtype, shape }) => sum + sizeOf(shape) * bytesPerElement[dtype], 0);
 }
 
 /** Two programs as one: what adds up the gradients of the parts, and what the optimizer makes of the sum. */
 class StepInParts implements StepProgram {
-  readonly #gathering: Program;
+  readonly #gathering: GatheringProgram;
   readonly #update: Program;
   readonly #count: number;
   /** Feeds with a row, or several, for each example. */
   readonly #rows: readonly string[];
-  readonly #sums: State;
   /** The run before: the sums are of one at a time. */
   #before: Promise<unknown> = Promise.resolve();
 
   constructor(
-    gathering: Program,
+    gathering: GatheringProgram,
     update: Program,
     { count, rows }: { readonly count: number; readonly rows: readonly string[] },
   ) {
     [this.#gathering, this.#update, this.#count, this.#rows] = [gathering, update, count, rows];
-    const sums = [...gathering.outputs].filter(([name]) => gathering.inputs.has(name));
-    this.#sums = new State(Object.fromEntries(sums.map(([name, { dtype, shape }]) => [name, zeros(dtype, shape)])));
   }
 
   get overwritten(): ReadonlySet<string> {
@@ -127,12 +188,13 @@ class StepInParts implements StepProgram {
   }
 
   async #run(feeds: Tensors, into: Tensors): Promise<Record<string, Tensor>> {
-    for (const { data } of Object.values(this.#sums.current)) if (data instanceof Float32Array) data.fill(0);
-    const results: Tensors[] = [];
-    for (let part = 0; part < this.#count; part++) {
-      results.push(await this.#sums.step(this.#gathering, { ...feeds, ...this.#part(feeds, part) }));
-    }
-    const updated = await this.#update.run({ ...feeds, ...this.#sums.current }, into);
+    const parts = Array.from({ length: this.#count }, (_, i) => this.#part(feeds, i));
+    const sides = await this.#gathering.gather(feeds, parts);
+    const sums = sides.flatMap((side, i) =>
+      Object.entries(side.sums).map(([name, sum]) => [ofSide(i, name), sum] as const),
+    );
+    const results = sides.flatMap((side) => side.results);
+    const updated = await this.#update.run({ ...feeds, ...Object.fromEntries(sums) }, into);
     return { ...updated, [resultNames.loss]: meanLoss(results), [resultNames.outputs]: joined(results) };
   }
 
@@ -149,6 +211,7 @@ class StepInParts implements StepProgram {
   }
 
   async release(): Promise<void> {
+    await this.#before;
     await this.#gathering.release();
     await this.#update.release();
   }

@@ -182,7 +182,7 @@ const sumOf = (parameter: string, { shape }: Value) => input(sumName(parameter),
 /**
  * The forward and backward pass, with which every step begins. The gradients are this batch's part of the step's mean.
  */
-function forwardAndBackward(network: Network, options: TrainingStepOptions) {
+export function forwardAndBackward(network: Network, options: TrainingStepOptions) {
   const { batchSize, settings, batchNorm, mixes = false, accumulate = 1, target = label } = options;
   const { scope, trace } = Scope.root({ training: true, batchNorm });
   const x = input(feedNames.input, network.input.dtype, [batchSize, ...network.input.shape]);

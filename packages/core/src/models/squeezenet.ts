@@ -44,6 +44,7 @@ export function squeezenet(config: SqueezeNetConfig): Architecture {
   const narrow = (channels: number) => channels / widthDivisor;
   return {
     headPath: 'classifier',
+    isRowwise: true,
     backbone(s, images) {
       const features = s.at('features');
       const note = (index: number, value: Value) => s.endpoint(`features.${index}`, value);

@@ -1,6 +1,7 @@
 import type { Tensor as OrtTensor, TensorConstructor } from 'onnxruntime-common';
 import type { Tensor } from '../base/tensor.ts';
-import type { Features, Value } from '../graph/index.ts';
+import type { EncodedGraph, Features, Value } from '../graph/index.ts';
+import type { GatheringThread, GatheringThreadOptions } from './gathering.ts';
 
 /**
  * A device that runs graphs: `cpu` is ORT's CPU kernels in Node, `wasm` the same kernels in WebAssembly, `webgpu` a GPU
@@ -55,6 +56,14 @@ export interface Overwriting {
   readonly overwritten: ReadonlySet<string>;
 }
 
+/** Two sessions side by side that share the threads: one of the thread that asks for it, one of a thread of its own. */
+export interface ThreadPair {
+  load(model: Uint8Array): Promise<Session>;
+  loadTimed(model: Uint8Array): Promise<TimedSession>;
+  /** The session of the other thread. The caller releases it. */
+  open(graph: EncodedGraph, options: GatheringThreadOptions): Promise<GatheringThread>;
+}
+
 /**
  * One ORT build on one device: the only thing that differs between Node and the browser, between CPU and GPU.
  * A new device is one file that makes a `Backend`.
@@ -76,6 +85,8 @@ export interface Backend {
   loadForTiming(model: Uint8Array, threads: number): Promise<Session>;
   /** A session whose kernels are timed. The caller releases it. Absent where kernels cannot be timed. */
   loadTimed?(model: Uint8Array): Promise<TimedSession>;
+  /** Absent where there are no two threads. */
+  readonly pair?: ThreadPair | undefined;
   /**
    * Milliseconds of processor time spent so far, by the thread that runs a session of one thread. Absent where it
    * cannot be measured.

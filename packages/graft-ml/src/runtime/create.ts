@@ -6,7 +6,7 @@ import { dividing } from '@graft-ml/core/internal/fit/divided';
 import { addComparedPooling } from '@graft-ml/core/internal/ops/compared-pool';
 import { addProcessorLowerings } from '@graft-ml/core/internal/ops/conv-lowerings/processor';
 import { shortenPasses } from '@graft-ml/core/internal/ops/processor-passes';
-import { type Backend, wrapWith } from '@graft-ml/core/internal/runtime/backend';
+import { type Backend, type ThreadPair, wrapWith } from '@graft-ml/core/internal/runtime/backend';
 import { probeFeatures } from '@graft-ml/core/internal/runtime/features';
 import { Runtime, type RuntimeOptions } from '@graft-ml/core/internal/runtime/runtime';
 import { type ChoiceStore, everyLowering, timingMethod } from '@graft-ml/core/internal/runtime/tuning';
@@ -15,6 +15,7 @@ import { defaultCache } from '../cache/folder-cache.ts';
 import { availableCores } from '../files/own-process.ts';
 import { cudaBackend } from './cuda.ts';
 import { chooseDevice, type DeviceName } from './devices.ts';
+import { openGatheringThread } from './gathering-thread.ts';
 import { optionsOf } from './graph-options.ts';
 import { loadInPlace } from './in-place.ts';
 import { loadOrt, loadSession, ortVersion } from './ort.ts';
@@ -100,6 +101,14 @@ export function cpuBackend(threads: number, session: InferenceSession.SessionOpt
   const loadWith = (model: Uint8Array, count: number, further: InferenceSession.SessionOptions = {}) =>
     loadInPlace((bytes) => loadSession(bytes, count, mergedOptions(optionsOf(model), session, further)), model);
   const load = (model: Uint8Array) => loadWith(model, threads);
+  const loadTimed = (model: Uint8Array, count: number) => timedSession((options) => loadWith(model, count, options));
+  const others = Math.floor(threads / 2);
+  const pair: ThreadPair = {
+    load: (model) => loadWith(model, threads - others),
+    loadTimed: (model) => loadTimed(model, threads - others),
+    open: (graph, how) =>
+      openGatheringThread(graph, { ...how, threads: others, options: mergedOptions(optionsOf(graph.model), session) }),
+  };
   const wrap = wrapWith(loadOrt().Tensor);
   return {
     device: 'cpu',
@@ -109,7 +118,8 @@ export function cpuBackend(threads: number, session: InferenceSession.SessionOpt
     load,
     loadForTiming: (model, count) => loadWith(model, count),
     overwriting,
-    loadTimed: (model) => timedSession((options) => loadWith(model, threads, options)),
+    loadTimed: (model) => loadTimed(model, threads),
+    pair: others === 0 ? undefined : pair,
     processorTime,
     features: () => {
       cpuFeatures ??= probeFeatures({ load, wrap });

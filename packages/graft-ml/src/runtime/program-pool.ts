@@ -13,7 +13,7 @@ import { explainMemory } from '@graft-ml/core/internal/runtime/out-of-memory';
 import type { ParallelProgram } from '@graft-ml/core/internal/runtime/parallel';
 import Tinypool from 'tinypool';
 import { builtProgram } from '../files/own-process.ts';
-import { bytesOf, type ProgramCall, type ProgramThreadData, type SharedTensor } from './shared-tensor.ts';
+import { bytesOf, type ProgramCall, type ProgramThreadData, type SharedTensor, sendable } from './thread-messages.ts';
 
 export interface ProgramPoolOptions {
   /** The number of threads in all. */
@@ -39,7 +39,7 @@ export async function openProgramPool(
 ): Promise<ParallelProgram> {
   const sessions = Math.max(1, Math.min(threads, atOnce));
   const wanted = new Set(names);
-  const plain: EncodedGraph = { model: graph.model, inputs: typesOf(graph.inputs), outputs: typesOf(graph.outputs) };
+  const plain = sendable(graph);
   const shared = Object.fromEntries(
     [...plain.inputs].flatMap(([name, type]) => (wanted.has(name) ? [[name, inSharedMemory(type)] as const] : [])),
   );
@@ -90,11 +90,6 @@ export async function openProgramPool(
     release,
     [Symbol.asyncDispose]: release,
   };
-}
-
-/** Types alone: what the encoder gives may be values of a graph, which cannot be sent to a thread. */
-function typesOf(types: EncodedGraph['inputs']): EncodedGraph['inputs'] {
-  return new Map([...types].map(([name, { dtype, shape }]) => [name, { dtype, shape }]));
 }
 
 function inSharedMemory(type: TensorType): SharedTensor {

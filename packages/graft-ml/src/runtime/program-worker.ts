@@ -12,7 +12,7 @@ import type { InferenceSession } from 'onnxruntime-common';
 import Tinypool from 'tinypool';
 import { loadInPlace } from './in-place.ts';
 import { loadOrt, loadSession } from './ort.ts';
-import { bytesOf, type ProgramCall, type ProgramThreadData } from './shared-tensor.ts';
+import { bytesOf, type ProgramCall, type ProgramThreadData } from './thread-messages.ts';
 import { timedSession } from './timed-session.ts';
 
 const { graph, shared, threads, timing } = Tinypool.workerData as ProgramThreadData;
