@@ -22,8 +22,6 @@ export {
   type Device,
   formatPlacements,
   type Gathered,
-  type GatheringOutputs,
-  type GatheringProgram,
   type GatheringThread,
   type GatheringThreadOptions,
   type ParallelProgram,

@@ -6,24 +6,24 @@ import {
   gatheringPair,
   Program,
   type Runtime,
+  type ThreadPair,
 } from '../runtime/index.ts';
 import { TimedRuntime } from './profile/timed-runtime.ts';
 
 /**
- * Compiles a program that adds up. Where it is to be a pair, it has two sessions side by side, each of half of the
- * threads, if the runtime has such.
+ * Compiles a program that adds up, with two sessions side by side where there is a pair of threads. Its kernels are those
+ * that are chosen for all threads.
  */
 export async function compileGathering(
   runtime: Runtime,
   { sums, results }: GatheringOutputs,
-  isPair: boolean,
+  pair: ThreadPair | null,
 ): Promise<GatheringProgram> {
-  const { backend } = runtime;
-  const { pair, wrap } = backend;
+  const { overwriting, wrap } = runtime.backend;
   const [names, all] = [Object.keys(sums), { ...sums, ...results }];
-  if (!isPair || !pair) return gatheringAlone(await runtime.compile(all), names);
-  if (runtime instanceof TimedRuntime) return timedPair(runtime, { sums, results });
-  const { outputs, overwritten } = backend.overwriting?.(all) ?? { outputs: all, overwritten: none };
+  if (!pair) return gatheringAlone(await runtime.compile(all), names);
+  if (runtime instanceof TimedRuntime) return timedPair(runtime, { sums, results }, pair);
+  const { outputs, overwritten } = overwriting?.(all) ?? { outputs: all, overwritten: none };
   const graph = await runtime.encode(outputs);
   const [session, thread] = await bothSessions(
     pair.open(graph, { sums: names, overwritten, isTimed: false }),
@@ -35,9 +35,12 @@ export async function compileGathering(
 const none: ReadonlySet<string> = new Set();
 
 /** As `compileGathering`, with kernels that are timed in both sessions. */
-async function timedPair(runtime: TimedRuntime, { sums, results }: GatheringOutputs): Promise<GatheringProgram> {
+async function timedPair(
+  runtime: TimedRuntime,
+  { sums, results }: GatheringOutputs,
+  pair: ThreadPair,
+): Promise<GatheringProgram> {
   const { wrap } = runtime.backend;
-  const pair = runtime.backend.pair!;
   const names = Object.keys(sums);
   const graph = await runtime.encode({ ...sums, ...results });
   const timed = runtime.timed(graph)!;

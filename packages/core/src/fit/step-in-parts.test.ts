@@ -171,9 +171,10 @@ describe('two sessions', () => {
   };
   const sidesOf = async (...given: Parameters<typeof division>) => (await division(...given))?.sessions ?? null;
 
-  test('where there are two threads', async () => {
+  test('where threads can be halved', async () => {
     expect(await sidesOf(always, 16)).toBe(2);
     expect(await sidesOf(always, 16, runtime)).toBe(1);
+    expect(createRuntime({ threads: 3, cache: null }).backend.pair).toBeUndefined();
   });
 
   test('for a batch that has an even number of parts, of two rows or more', async () => {
@@ -200,6 +201,9 @@ describe('two sessions', () => {
     expect(await division(ofMemory(8), 32)).toEqual({ sessions: 2, rows: 8 });
     expect(await division(ofMemory(7), 32)).toEqual({ sessions: 2, rows: 4 });
     expect(await division(ofMemory(1), 32)).toEqual({ sessions: 2, rows: 2 });
+    const parameters = { ...always.parameters, eachPart: (3 * row) / (4 * (5 * classes + classes)) };
+    expect(await division({ ...ofMemory(4), parameters }, 32)).toEqual({ sessions: 2, rows: 4 });
+    expect(await division({ ...ofMemory(2), parameters }, 32)).toEqual({ sessions: 2, rows: 4 });
   });
 
   test('for a forward pass that is enough, beside the parameters, too', async () => {

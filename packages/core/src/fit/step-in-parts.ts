@@ -1,14 +1,14 @@
 /*
  * A step whose batch goes through the network in parts. The gradient of a mean over images is the mean of the parts'
  * gradients, so the step is the same one, but for rounding. What is kept for the backward pass is that of one part, for about
- * half of the memory (docs/performance.md, "A batch in parts"). With two threads two parts go side by side, each in a session
- * of its own, in which no operator waits for the other half of itself.
+ * half of the memory (docs/performance.md, "A batch in parts"). Two parts go side by side where that is faster, each in
+ * a session of its own ("Two sessions for a batch").
  */
 import { bytesPerElement, f32, sizeOf, type Tensor, type Tensors, type TensorType, zeros } from '../base/tensor.ts';
 import { input, reachable } from '../graph/index.ts';
 import { type Noise, Scope } from '../nn/index.ts';
 import { add } from '../ops/index.ts';
-import type { GatheringProgram, Program, Runtime, StepProgram } from '../runtime/index.ts';
+import type { GatheringProgram, Program, Runtime, StepProgram, ThreadPair } from '../runtime/index.ts';
 import { compileGathering } from './compile-gathering.ts';
 import type { DividedStep } from './divided.ts';
 import { rowsFrom, setRow } from './source.ts';
@@ -30,9 +30,9 @@ export interface DivisionLimits {
   /** From so many on it goes through two sessions, if that is enough beside the parameters, too. */
   readonly pair: number;
   /**
-   * Bytes of a forward pass that make up for what two sessions do with the parameters, as multiples of theirs: for one
-   * copying them and their gradients being added in each step, and for reading them with each part. A part has
-   * `eachPart`, even where it takes more memory.
+   * What two sessions do with the parameters, in bytes of a forward pass that make up for it, as multiples of theirs.
+   * `eachStep`: copying them and adding up their gradients, once a step. `eachRow`: reading them again, for each row of the
+   * batch. `eachPart`: the least that a part makes, where the batch allows that, even if it takes more memory.
    */
   readonly parameters: { readonly eachStep: number; readonly eachRow: number; readonly eachPart: number };
 }
@@ -48,8 +48,8 @@ const usualLimits: DivisionLimits = {
 interface Division {
   /** The number of parts. */
   readonly count: number;
-  /** Whether they go through two sessions side by side. */
-  readonly isPair: boolean;
+  /** The threads whose sessions they go through side by side; null where they go through one session. */
+  readonly pair: ThreadPair | null;
 }
 
 /** The rows of a part. With fewer in one session, what is read and written once for each part, the parameters, would count. */
@@ -64,11 +64,11 @@ export async function stepInParts(
 ): Promise<DividedStep | null> {
   const division = divisionOf(network, options, runtime, limits);
   if (!division) return null;
-  const { count, isPair } = division;
+  const { count, pair } = division;
   const ofParts = { ...options, batchSize: options.batchSize / count, accumulate: count };
   const { trace, outputs: results, parameters, gradients } = forwardAndBackward(network, ofParts);
   // With one part each, sessions have nothing to add to.
-  const isOneEach = isPair && count === 2;
+  const isOneEach = pair !== null && count === 2;
   const sums = Object.fromEntries(
     parameters.map((name, i) => {
       const own = gradients[i]!;
@@ -76,7 +76,7 @@ export async function stepInParts(
     }),
   );
   const { optimizer, settings, clip, average = false } = options;
-  const gathering = await compileGathering(runtime, { sums, results }, isPair);
+  const gathering = await compileGathering(runtime, { sums, results }, pair);
   let update: Program;
   try {
     const slopes = new Map(
@@ -116,15 +116,14 @@ function divisionOf(
   const sizes = partSizes.pair.filter((rows) => batchSize % (2 * rows) === 0);
   if (backend.pair && bytes.forward >= worthwhile && sizes.length > 0) {
     const ofPart = (rows: number) => (bytes.forward / batchSize) * rows;
-    const size =
-      sizes.findLast((rows) => 2 * ofPart(rows) < limits.memory) ??
-      sizes.find((rows) => ofPart(rows) >= bytes.parameters * eachPart) ??
-      sizes.at(-1)!;
-    return { count: batchSize / size, isPair: true };
+    const isEnough = (rows: number) => ofPart(rows) >= bytes.parameters * eachPart;
+    const fits = (rows: number) => 2 * ofPart(rows) < limits.memory;
+    const size = sizes.findLast((rows) => isEnough(rows) && fits(rows)) ?? sizes.find(isEnough) ?? sizes.at(-1)!;
+    return { count: batchSize / size, pair: backend.pair };
   }
   if (bytes.forward < limits.memory) return null;
   const size = partSizes.alone.find((rows) => batchSize % rows === 0) ?? batchSize;
-  return size < batchSize ? { count: batchSize / size, isPair: false } : null;
+  return size < batchSize ? { count: batchSize / size, pair: null } : null;
 }
 
 /** The bytes that a forward pass makes of a batch, and those of its parameters, where the step is the same in parts; else null. */
@@ -212,8 +211,11 @@ class StepInParts implements StepProgram {
 
   async release(): Promise<void> {
     await this.#before;
-    await this.#gathering.release();
-    await this.#update.release();
+    try {
+      await this.#gathering.release();
+    } finally {
+      await this.#update.release();
+    }
   }
 }
 

@@ -56,11 +56,13 @@ export interface Overwriting {
   readonly overwritten: ReadonlySet<string>;
 }
 
-/** Two sessions side by side that share the threads: one of the thread that asks for it, one of a thread of its own. */
+/** Two sessions side by side, each with half of the threads. */
 export interface ThreadPair {
+  /** A session of the thread that asks for it. The caller releases it. */
   load(model: Uint8Array): Promise<Session>;
+  /** The same, with kernels that are timed. */
   loadTimed(model: Uint8Array): Promise<TimedSession>;
-  /** The session of the other thread. The caller releases it. */
+  /** A session in a thread of its own. The caller releases it. */
   open(graph: EncodedGraph, options: GatheringThreadOptions): Promise<GatheringThread>;
 }
 
@@ -85,7 +87,7 @@ export interface Backend {
   loadForTiming(model: Uint8Array, threads: number): Promise<Session>;
   /** A session whose kernels are timed. The caller releases it. Absent where kernels cannot be timed. */
   loadTimed?(model: Uint8Array): Promise<TimedSession>;
-  /** Absent where there are no two threads. */
+  /** Absent where threads cannot be halved. */
   readonly pair?: ThreadPair | undefined;
   /**
    * Milliseconds of processor time spent so far, by the thread that runs a session of one thread. Absent where it

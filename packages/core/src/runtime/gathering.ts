@@ -95,8 +95,11 @@ export function gatheringPair(program: Program, names: readonly string[], thread
       }
     },
     async release() {
-      await program.release();
-      await thread.release();
+      try {
+        await program.release();
+      } finally {
+        await thread.release();
+      }
     },
   };
 }

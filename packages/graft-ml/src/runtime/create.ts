@@ -102,12 +102,12 @@ export function cpuBackend(threads: number, session: InferenceSession.SessionOpt
     loadInPlace((bytes) => loadSession(bytes, count, mergedOptions(optionsOf(model), session, further)), model);
   const load = (model: Uint8Array) => loadWith(model, threads);
   const loadTimed = (model: Uint8Array, count: number) => timedSession((options) => loadWith(model, count, options));
-  const others = Math.floor(threads / 2);
+  const half = threads / 2;
   const pair: ThreadPair = {
-    load: (model) => loadWith(model, threads - others),
-    loadTimed: (model) => loadTimed(model, threads - others),
+    load: (model) => loadWith(model, half),
+    loadTimed: (model) => loadTimed(model, half),
     open: (graph, how) =>
-      openGatheringThread(graph, { ...how, threads: others, options: mergedOptions(optionsOf(graph.model), session) }),
+      openGatheringThread(graph, { ...how, threads: half, options: mergedOptions(optionsOf(graph.model), session) }),
   };
   const wrap = wrapWith(loadOrt().Tensor);
   return {
@@ -119,7 +119,7 @@ export function cpuBackend(threads: number, session: InferenceSession.SessionOpt
     loadForTiming: (model, count) => loadWith(model, count),
     overwriting,
     loadTimed: (model) => loadTimed(model, threads),
-    pair: others === 0 ? undefined : pair,
+    pair: threads % 2 === 0 ? pair : undefined,
     processorTime,
     features: () => {
       cpuFeatures ??= probeFeatures({ load, wrap });

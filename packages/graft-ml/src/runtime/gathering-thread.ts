@@ -39,8 +39,10 @@ export async function openGatheringThread(
   };
   /** Null while the thread has it, and when a call has failed. */
   let own: MovedTensors | null = null;
+  let isReleased = false;
   return {
     async gather(values, feeds) {
+      if (isReleased) throw new Error('gather: the program was released');
       const moved = own ?? room(feeds);
       own = null;
       for (const [name, value] of Object.entries(moved.values)) bytesOf(value).set(bytesOf(values[name]!));
@@ -56,7 +58,16 @@ export async function openGatheringThread(
       own = back;
       return { sums: back.sums, results };
     },
-    endTiming: () => pool.run(undefined, { name: 'endTiming' }),
-    release: () => pool.destroy(),
+    endTiming: async () => (isReleased ? [] : pool.run(undefined, { name: 'endTiming' })),
+    async release() {
+      if (isReleased) return;
+      isReleased = true;
+      own = null;
+      try {
+        await pool.run(undefined, { name: 'close' });
+      } finally {
+        await pool.destroy();
+      }
+    },
   };
 }

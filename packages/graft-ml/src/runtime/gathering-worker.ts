@@ -35,3 +35,8 @@ export async function gather({ values, sums, feeds }: GatheringCall): Promise<un
 export async function endTiming() {
   return (await timed)?.endTiming() ?? [];
 }
+
+/** Frees the session, with what its profiler has written. */
+export async function close(): Promise<void> {
+  await (await program).release();
+}
