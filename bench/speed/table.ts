@@ -73,7 +73,7 @@ function cells({ name, graft }: Row, peerName: string, peer: PeerResult): string
     work,
     `**${ratio.toFixed(2)}** ${together(`(${low} to ${high})`)}`,
     milliseconds(graft),
-    `${peerName} (${peer.setting})`,
+    `${peerName} ${together(`(${peer.setting.replace(/, (eager|torch\.compile)$/, '')})`)}`,
     milliseconds(peer),
     (graft.processor.median / peer.processor.median).toFixed(2),
     `${(graft.peak / 1e9).toFixed(2)}, ${(peer.peak / 1e9).toFixed(2)}`,
