@@ -19,17 +19,17 @@ export async function compileGathering(
   { sums, results }: GatheringOutputs,
   pair: ThreadPair | null,
 ): Promise<GatheringProgram> {
-  const { overwriting, wrap } = runtime.backend;
+  const { backend } = runtime;
   const [names, all] = [Object.keys(sums), { ...sums, ...results }];
   if (!pair) return gatheringAlone(await runtime.compile(all), names);
   if (runtime instanceof TimedRuntime) return timedPair(runtime, { sums, results }, pair);
-  const { outputs, overwritten } = overwriting?.(all) ?? { outputs: all, overwritten: none };
+  const { outputs, overwritten } = backend.overwriting?.(all) ?? { outputs: all, overwritten: none };
   const graph = await runtime.encode(outputs);
   const [session, thread] = await bothSessions(
     pair.open(graph, { sums: names, overwritten, isTimed: false }),
     pair.load(graph.model),
   );
-  return gatheringPair(new Program(session, graph, wrap, overwritten), names, thread);
+  return gatheringPair(new Program(session, graph, backend.wrap, overwritten), names, thread);
 }
 
 const none: ReadonlySet<string> = new Set();

@@ -41,10 +41,12 @@ export interface MovedTensors {
   readonly sums: Record<string, Tensor>;
 }
 
+/** One call: the feeds that are added up. */
 export interface GatheringCall extends MovedTensors {
   readonly feeds: readonly Tensors[];
 }
 
+/** The other outputs for each set of feeds, beside the tensors that go back. */
 export interface GatheringResult extends MovedTensors {
   readonly results: readonly Tensors[];
 }
