@@ -11,7 +11,7 @@ import { zeros } from '@graft-ml/core/internal/base/tensor';
 import { vjp } from '@graft-ml/core/internal/grad/index';
 import { encode } from '@graft-ml/core/internal/graph/index';
 import { outputPrefix, Program } from '@graft-ml/core/internal/runtime/program';
-import { allCandidates, sampleTensor } from '@graft-ml/core/internal/runtime/timing';
+import { allCandidates, sampleTensor } from '@graft-ml/core/internal/runtime/tuning';
 import { conv2d } from '@graft-ml/core/ops';
 import { cpuBackend } from 'graft-ml/internal/runtime/create';
 

@@ -3,8 +3,9 @@ import type { Agreement } from './agreement.ts';
 import type { Backend, Device } from './backend.ts';
 import type { Placement } from './placement.ts';
 import { outputPrefix, Program } from './program.ts';
-import { allCandidates, type Candidates, Stopwatch } from './timing.ts';
 import {
+  allCandidates,
+  type Candidates,
   type ChoiceStore,
   type Choices,
   choiceKey,
@@ -143,31 +144,10 @@ export class Runtime {
     Object.assign(this.#known, inherited);
     for (const key of Object.keys(inherited)) open.delete(key);
     if (open.size === 0) return this.#known;
+    const { timeAll } = await import('./timing.ts'); // as a rule all choices are known
     const found = await timeAll(open, this.backend, onTuning, candidates);
     Object.assign(this.#known, found);
     await store?.save(found);
     return this.#known;
-  }
-}
-
-/** The fastest lowering of each value, by its key. */
-export async function timeAll(
-  open: ReadonlyMap<string, Value>,
-  backend: Backend,
-  onTuning?: (event: TuningEvent) => void,
-  candidates?: Candidates,
-): Promise<Record<string, string>> {
-  const found: Record<string, string> = {};
-  const stopwatch = new Stopwatch(backend, candidates ?? allCandidates(await backend.features()));
-  try {
-    let done = 0;
-    for (const [key, value] of open) {
-      onTuning?.({ done: done++, total: open.size });
-      found[key] = await stopwatch.fastest(value);
-    }
-    onTuning?.({ done, total: open.size });
-    return found;
-  } finally {
-    await stopwatch.close();
   }
 }

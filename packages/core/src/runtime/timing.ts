@@ -6,27 +6,12 @@
  * the clock, with all threads, while a yardstick beside it shows that the machine is quiet; else by processor time, on
  * one thread. Candidates run in turn.
  */
-import { sizeOf, type Tensor, type TensorType, tensor, zeros } from '../base/tensor.ts';
-import {
-  applicableLowerings,
-  constantTensor,
-  encode,
-  type Features,
-  input,
-  makeValue,
-  type Value,
-} from '../graph/index.ts';
+import { type Tensor, zeros } from '../base/tensor.ts';
+import { constantTensor, encode, input, makeValue, type Value } from '../graph/index.ts';
 import { matmul } from '../ops/index.ts';
 import type { Backend } from './backend.ts';
 import { outputPrefix, Program } from './program.ts';
-
-/** The lowerings that a value can have on a device, by name; the first is the default. */
-export type Candidates = (value: Value) => readonly string[];
-
-/** All that apply on a device with these features. */
-export function allCandidates(features: Features): Candidates {
-  return (value) => applicableLowerings(value, features);
-}
+import { allCandidates, type Candidates, sampleTensor, type TuningEvent } from './tuning.ts';
 
 /** The clock and the scale by which candidates are timed. */
 export interface Clock {
@@ -53,8 +38,30 @@ const tie = 1.03;
 const shortest = 1;
 const mostRepeats = 20;
 
+/** The fastest lowering of each value, by its key. */
+export async function timeAll(
+  open: ReadonlyMap<string, Value>,
+  backend: Backend,
+  onTuning?: (event: TuningEvent) => void,
+  candidates?: Candidates,
+): Promise<Record<string, string>> {
+  const found: Record<string, string> = {};
+  const stopwatch = new Stopwatch(backend, candidates ?? allCandidates(await backend.features()));
+  try {
+    let done = 0;
+    for (const [key, value] of open) {
+      onTuning?.({ done: done++, total: open.size });
+      found[key] = await stopwatch.fastest(value);
+    }
+    onTuning?.({ done, total: open.size });
+    return found;
+  } finally {
+    await stopwatch.close();
+  }
+}
+
 /** Times lowerings on one backend until it is closed. */
-export class Stopwatch {
+class Stopwatch {
   readonly #backend: Backend;
   readonly #candidates: Candidates;
   #yardstick: Yardstick | undefined;
@@ -215,19 +222,4 @@ function isolated(value: Value): { alone: Value; feeds: Record<string, Tensor> }
     return input(`x${i}`, operand.dtype, operand.shape);
   });
   return { alone: makeValue(value.op, inputs, value.attributes), feeds };
-}
-
-/**
- * Numbers to time with. Zeros would be a special case for the processor; beyond that they do not matter but to kernels that
- * branch, as a max-pool with indices, which takes a third of its time where a processor has learnt when they are repeated.
- */
-export function sampleTensor({ dtype, shape }: TensorType): Tensor {
-  if (dtype !== 'f32') return zeros(dtype, shape);
-  const data = new Float32Array(sizeOf(shape));
-  let state = 0;
-  for (let i = 0; i < data.length; i++) {
-    state = (Math.imul(state, 1664525) + 1013904223) | 0; // the linear congruential generator of Numerical Recipes
-    data[i] = state / 2 ** 32;
-  }
-  return tensor('f32', shape, data);
 }

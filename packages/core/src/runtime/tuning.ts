@@ -1,5 +1,6 @@
-import type { DType } from '../base/tensor.ts';
+import { type DType, sizeOf, type Tensor, tensor, zeros } from '../base/tensor.ts';
 import {
+  applicableLowerings,
   constant,
   constantTensor,
   type Features,
@@ -11,7 +12,14 @@ import {
   type Value,
 } from '../graph/index.ts';
 import { primitives } from '../ops/index.ts';
-import { type Candidates, sampleTensor } from './timing.ts';
+
+/** The lowerings that a value can have on a device, by name; the first is the default. */
+export type Candidates = (value: Value) => readonly string[];
+
+/** All that apply on a device with these features. */
+export function allCandidates(features: Features): Candidates {
+  return (value) => applicableLowerings(value, features);
+}
 
 /** The chosen lowering of each node: `Conv2dWeightGrad(f32[…], f32[…]) {…}` → `shiftedMatMul`. */
 export type Choices = Readonly<Record<string, string>>;
@@ -117,4 +125,19 @@ export function valueOfKey(key: string): Value | undefined {
   } catch {
     return undefined; // written by hand, or by another version: the attributes are not this primitive's
   }
+}
+
+/**
+ * Numbers to time with. Zeros would be a special case for the processor; beyond that they do not matter but to kernels that
+ * branch, as a max-pool with indices, which takes a third of its time where a processor has learnt when they are repeated.
+ */
+export function sampleTensor({ dtype, shape }: TensorType): Tensor {
+  if (dtype !== 'f32') return zeros(dtype, shape);
+  const data = new Float32Array(sizeOf(shape));
+  let state = 0;
+  for (let i = 0; i < data.length; i++) {
+    state = (Math.imul(state, 1664525) + 1013904223) | 0; // the linear congruential generator of Numerical Recipes
+    data[i] = state / 2 ** 32;
+  }
+  return tensor('f32', shape, data);
 }

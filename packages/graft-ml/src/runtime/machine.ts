@@ -1,8 +1,7 @@
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import type { Features, Value } from '@graft-ml/core/graph';
-import { timeAll } from '@graft-ml/core/internal/runtime/runtime';
-import { allCandidates } from '@graft-ml/core/internal/runtime/timing';
-import { type Choices, type TuningEvent, valueOfKey } from '@graft-ml/core/internal/runtime/tuning';
+import { timeAll } from '@graft-ml/core/internal/runtime/timing';
+import { allCandidates, type Choices, type TuningEvent, valueOfKey } from '@graft-ml/core/internal/runtime/tuning';
 import { defaultCache } from '../cache/folder-cache.ts';
 import type { FolderCache } from '../files/cache-folder.ts';
 import { availableCores } from '../files/own-process.ts';

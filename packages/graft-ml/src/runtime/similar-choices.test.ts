@@ -1,7 +1,6 @@
 import type { Value } from '@graft-ml/core/graph';
 import { Runtime } from '@graft-ml/core/internal/runtime/runtime';
-import { allCandidates } from '@graft-ml/core/internal/runtime/timing';
-import { valueOfKey } from '@graft-ml/core/internal/runtime/tuning';
+import { allCandidates, valueOfKey } from '@graft-ml/core/internal/runtime/tuning';
 import { expect, test } from 'vitest';
 import { cpuBackend } from './create.ts';
 import { createRuntime } from './index.ts';
