@@ -13,7 +13,6 @@ import {
 } from '@graft-ml/core/internal/base/tensor';
 import { cutBefore, prefixGraph } from '@graft-ml/core/internal/fit/cut';
 import { batchNormOf, compileStep } from '@graft-ml/core/internal/fit/image-stage';
-import { rowsAtOnce } from '@graft-ml/core/internal/fit/model';
 import { parameterTable } from '@graft-ml/core/internal/fit/network';
 import { selected } from '@graft-ml/core/internal/fit/selection';
 import { rowsFrom } from '@graft-ml/core/internal/fit/source';
@@ -66,11 +65,12 @@ async function openForward(
   runtime: Runtime,
   { network, weights, images }: Start,
 ): Promise<OpenWork> {
-  const size = Math.min(rowsAtOnce, work.batch);
-  const { scope } = Scope.root({ training: false, variable: ({ name }) => constant(weights[name]!) });
-  const program = await runtime.compile({
-    logits: network.forward(scope, input(feedNames.input, 'f32', [size, ...network.input.shape])),
-  });
+  const graph = (rows: number) => {
+    const { scope } = Scope.root({ training: false, variable: ({ name }) => constant(weights[name]!) });
+    return network.forward(scope, input(feedNames.input, 'f32', [rows, ...network.input.shape]));
+  };
+  const size = runtime.rowsAtOnce(work.batch, graph);
+  const program = await runtime.compile({ logits: graph(size) });
   const logits = zeros('f32', [work.batch, numClasses]);
   const run = async () => {
     for (let first = 0; first < work.batch; first += size) {

@@ -82,8 +82,6 @@ export interface ClassifyOptions {
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
 }
 
-const batchSize = 16;
-
 /** A trained network with everything it needs to look at images: preprocessing and class names. */
 export class ImageClassifier<I> {
   readonly classes: readonly string[];
@@ -179,7 +177,7 @@ export class ImageClassifier<I> {
     images: readonly I[],
     { signal, onProgress }: ClassifyOptions,
   ): AsyncGenerator<ImageOutput, void, undefined> {
-    const size = Math.min(batchSize, images.length);
+    const size = this.#runtime.rowsAtOnce(images.length, (rows) => this.featuresGraph(rows));
     let ahead = this.#views(images, 0, size);
     for (let start = 0; start < images.length; start += size) {
       signal?.throwIfAborted();

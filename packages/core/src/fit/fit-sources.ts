@@ -3,12 +3,13 @@ import type { Tensors, TensorType } from '../base/tensor.ts';
 import { constant, print } from '../graph/index.ts';
 import { type Cache, type FeatureTable, noFeatures } from './cache.ts';
 import { type Cut, cutBefore, prefixGraph } from './cut.ts';
+import { manyFeatures } from './divided.ts';
 import type { ImageSet, ImageView } from './examples.ts';
 import type { ExtractElsewhere } from './extraction.ts';
 import { keptFeatures } from './kept-features.ts';
 import { type Mixing, mixed } from './mixing.ts';
-import { type Model, rowsAtOnce } from './model.ts';
-import { fits, inMemory, type Source, throughPrefix, whenAsked } from './source.ts';
+import type { Model } from './model.ts';
+import { byProgram, fits, inMemory, type Source, throughPrefix, whenAsked } from './source.ts';
 import type { Network } from './step.ts';
 import type { StageSources, TrainingStage } from './task.ts';
 
@@ -61,6 +62,9 @@ export function openSources(
     : { network, mixes: mixing !== undefined, open: async () => wholeExamples(network, options) };
 }
 
+/** Examples that are read at once, where there are so many. */
+const readAtOnce = 16;
+
 /** The examples as they are, for a network that is trained from its first layer on. */
 function wholeExamples(
   { input }: Network,
@@ -68,7 +72,7 @@ function wholeExamples(
 ): StageSources {
   const judged = validation.source;
   const isKept = fits(memory, judged.size, input) && !judged.isSequential;
-  const batchSize = Math.min(rowsAtOnce, judged.size);
+  const batchSize = Math.min(readAtOnce, judged.size);
   return {
     training: mixing ? mixed(training.source, mixing, seed) : training.source,
     // Evaluation sees the same in every epoch: it is decoded once, at the end of the first.
@@ -84,13 +88,20 @@ async function behindFrozen(
   variables: Tensors,
   { training, validation, memory, cache, disk, decoder, onFeatures, onNote, extract }: SourceOptions,
 ): Promise<StageSources> {
-  const batchSize = Math.min(rowsAtOnce, training.source.size + validation.source.size);
   const used: Record<string, Tensors[string]> = {};
-  const features = prefixGraph(network, endpoint, batchSize, ({ name }) => {
-    used[name] = variables[name]!;
-    return constant(variables[name]!, name);
-  });
+  const prefixOf = (rows: number) =>
+    prefixGraph(network, endpoint, rows, ({ name }) => {
+      used[name] = variables[name]!;
+      return constant(variables[name]!, name);
+    });
+  const count = training.source.size + validation.source.size;
+  const batchSize = runtime.rowsAtOnce(count, prefixOf);
+  const features = prefixOf(batchSize);
   const prefix = await runtime.compile({ features });
+  const compute = byProgram(prefix, batchSize);
+  const many = manyFeatures(features, compute, runtime);
+  // Two sessions have as many batches each.
+  const atOnce = Math.max(readAtOnce - (readAtOnce % batchSize), 2 * batchSize);
   const row: TensorType = { dtype: 'f32', shape };
   const [ofTraining, ofValidation] = [keptViews(training), keptViews(validation)];
   const all = ofTraining + ofValidation;
@@ -118,12 +129,12 @@ async function behindFrozen(
     isHeld: boolean,
     mayKeep: boolean,
   ): Promise<Source> => {
-    const computed = throughPrefix(source, prefix, batchSize);
+    const computed = throughPrefix(source, compute, atOnce);
     if (!mayKeep || views === null || source.isSequential) return computed;
     const before = done;
     const elsewhere = origin && (await extract?.({ ...origin, batchSize, shape, threads: runtime.threads, encode }));
     const kept = await keptFeatures(computed, {
-      many: elsewhere ?? computed,
+      many: elsewhere ?? throughPrefix(source, many.compute, atOnce),
       shape,
       views,
       key: key ?? String,
@@ -138,14 +149,18 @@ async function behindFrozen(
   };
   // Where not all is kept, what evaluation sees may still be.
   const keepsValidation = isKept || fits(memory, ofValidation, row);
-  return {
-    training: await opened(training, isInMemory, isKept),
-    validation: await opened(validation, isInMemory || !isKept, keepsValidation),
-    close: async () => {
-      await table.close();
-      await prefix.release();
-    },
-  };
+  try {
+    return {
+      training: await opened(training, isInMemory, isKept),
+      validation: await opened(validation, isInMemory || !isKept, keepsValidation),
+      close: async () => {
+        await table.close();
+        await prefix.release();
+      },
+    };
+  } finally {
+    await many.release();
+  }
 }
 
 /** The views that can be kept. */

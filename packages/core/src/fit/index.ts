@@ -67,7 +67,7 @@ export {
 } from './model.ts';
 export { imageNetwork, parameterTable } from './network.ts';
 export { memoryRuns, type OpenRunStore, type RunLock, type RunStore } from './run-store.ts';
-export { type Batch, type BatchRequest, inMemory, labelTensor, type Source, throughPrefix } from './source.ts';
+export { type Batch, type BatchRequest, inMemory, labelTensor, type Source } from './source.ts';
 export {
   epochsBefore,
   learningRateAt,

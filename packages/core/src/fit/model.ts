@@ -89,7 +89,7 @@ export interface EvaluateOptions<M extends string = 'accuracy'> {
   readonly loss?: Loss;
   /** Default: `[accuracy()]`. */
   readonly metrics?: readonly Metric<M>[];
-  /** Default 16. */
+  /** Default: as many as `predict` takes at once: 16, or fewer where their values are large. */
   readonly batchSize?: number;
   readonly signal?: AbortSignal;
 }
@@ -105,9 +105,6 @@ export interface ModelParts {
   readonly features: Forward | null;
   readonly image: ImageModel | null;
 }
-
-/** Rows at once where nothing trains. More need more memory, and as a rule more time for each. */
-export const rowsAtOnce = 16;
 
 /**
  * A network with its numbers: what `fit` trains, and what predicts, evaluates and is saved. The numbers are live:
@@ -247,8 +244,9 @@ export class Model implements AsyncDisposable {
       const expects = `inputs ${formatType({ dtype, shape })} in a batch (n, …)`;
       throw new OptionError({ option: 'inputs', expected: expects, received: formatType(inputs) });
     }
-    const size = Math.min(rowsAtOnce, count);
-    const program = await this.#program(name, size, forward);
+    const graph = this.#graph(forward);
+    const size = this.runtime.rowsAtOnce(count, graph);
+    const program = await this.#program(name, size, graph);
     const [type] = program.outputs.values();
     const all = zeros(type!.dtype, [count, ...type!.shape.slice(1)]);
     const batch = zeros(dtype, [size, ...shape]);
@@ -261,16 +259,23 @@ export class Model implements AsyncDisposable {
     return all;
   }
 
-  #program(name: string, size: number, forward: Forward): Promise<Program> {
+  #program(name: string, size: number, graph: (rows: number) => Value): Promise<Program> {
     const key = `${name} ${size}`;
     let program = this.#programs.get(key);
     if (!program) {
-      const { dtype, shape } = this.network.input;
-      const { scope } = Scope.root({ training: false });
-      program = this.runtime.compile({ [name]: forward(scope, input(feedNames.input, dtype, [size, ...shape])) });
+      program = this.runtime.compile({ [name]: graph(size) });
       this.#programs.set(key, program);
     }
     return program;
+  }
+
+  /** What the network makes of so many rows; its variables are inputs. */
+  #graph(forward: Forward): (rows: number) => Value {
+    const { dtype, shape } = this.network.input;
+    return (rows) => {
+      const { scope } = Scope.root({ training: false });
+      return forward(scope, input(feedNames.input, dtype, [rows, ...shape]));
+    };
   }
 
   /**
@@ -283,11 +288,16 @@ export class Model implements AsyncDisposable {
     examples: Examples,
     options: EvaluateOptions<M> = {},
   ): Promise<Evaluation<M>> {
-    const { loss = crossEntropyLoss(), batchSize = rowsAtOnce, signal } = options;
+    const { loss = crossEntropyLoss(), signal } = options;
     const source = openExamples('examples', examples, this);
     if (source.size === 0) throw new OptionError({ option: 'examples', expected: 'at least one', received: 0 });
-    const size = Math.min(batchSize, source.size);
-    const settings = { batchSize: size, loss, target: source.target, metrics: metricsIn(options) };
+    const most = options.batchSize ?? this.runtime.rowsAtOnce(source.size, this.#graph(this.network.forward));
+    const settings = {
+      batchSize: Math.min(most, source.size),
+      loss,
+      target: source.target,
+      metrics: metricsIn(options),
+    };
     const evaluator = await openEvaluator(this.network, settings, this.runtime);
     try {
       const result = await evaluator.evaluate(this.#variables, source, signal);

@@ -59,26 +59,55 @@ export function inOrder(size: number): number[] {
   return Array.from({ length: size }, (_, i) => i);
 }
 
+/** The features of the first rows of `inputs`, in batches of any sizes; the last may be longer than the rows. */
+export type ComputeFeatures = (inputs: Tensor, rows: number) => Promise<readonly Tensor[]>;
+
 /**
- * A source of a frozen prefix's outputs, computed anew whenever a batch is asked for. The prefix is compiled for
- * `batchSize` and runs at that size whatever the request's is, so that a row does not depend on who asks for it.
+ * Features by the program of a frozen prefix, which is compiled for so many rows and runs at that size whoever asks, so
+ * that a row does not depend on it.
  */
-export function throughPrefix(source: Source, prefix: Program, batchSize: number): Source {
+export function byProgram(prefix: Program, size: number): ComputeFeatures {
+  return async (inputs, rows) => {
+    const made: Tensor[] = [];
+    for (let first = 0; first < rows; first += size) {
+      const { features } = await prefix.run({ [feedNames.input]: rowsFrom(inputs, first, size) });
+      made.push(features!);
+    }
+    return made;
+  };
+}
+
+/**
+ * A source of a frozen prefix's outputs, computed anew whenever a batch is asked for.
+ *
+ * @param atOnce examples that are read at once, whatever the request's size is: a multiple of those that are computed
+ */
+export function throughPrefix(source: Source, compute: ComputeFeatures, atOnce: number): Source {
   return {
     size: source.size,
     target: source.target,
-    async *batches({ batchSize: wanted, order, lastBatch, epoch }) {
-      const kept = lastBatch === 'drop' ? order.slice(0, order.length - (order.length % wanted)) : order;
+    async *batches({ batchSize, order, lastBatch, epoch }) {
+      const kept = lastBatch === 'drop' ? order.slice(0, order.length - (order.length % batchSize)) : order;
       const rows: Row[] = [];
-      let taken = 0;
-      for await (const batch of source.batches({ batchSize, order: kept, lastBatch: 'pad', epoch })) {
-        const { features } = await prefix.run({ [feedNames.input]: batch.inputs });
-        const count = Math.min(batchSize, kept.length - taken);
-        const types = { input: typeOfRow(features!), target: typeOfRow(batch.targets) };
-        rows.push(...rowsOf(features!, batch.targets, count));
-        taken += count;
-        while (rows.length >= wanted) yield assembled(rows.splice(0, wanted), wanted, types);
-        if (taken === kept.length && rows.length > 0) yield assembled(rows, wanted, types);
+      let read = 0;
+      for await (const { inputs, targets } of source.batches({
+        batchSize: atOnce,
+        order: kept,
+        lastBatch: 'pad',
+        epoch,
+      })) {
+        const count = Math.min(atOnce, kept.length - read);
+        const made = await compute(inputs, count);
+        const types = { input: typeOfRow(made[0]!), target: typeOfRow(targets) };
+        let first = 0;
+        for (const features of made) {
+          const own = Math.min(features.shape[0]!, count - first);
+          rows.push(...rowsOf(features, rowsFrom(targets, first, own), own));
+          first += own;
+        }
+        read += count;
+        while (rows.length >= batchSize) yield assembled(rows.splice(0, batchSize), batchSize, types);
+        if (read === kept.length && rows.length > 0) yield assembled(rows, batchSize, types);
       }
     },
   };

@@ -96,6 +96,8 @@ export interface Backend {
   processorTime?(): number;
   /** What of a program's state it may write where it reads it. Absent: nothing. */
   overwriting?(outputs: Readonly<Record<string, Value>>): Overwriting;
+  /** How many of so many rows `Runtime.rowsAtOnce` takes. Absent: 16. */
+  rowsAtOnce?(count: number, graph: (rows: number) => Value): number;
   readonly wrap: WrapTensor;
   /** The kernels that this build has beyond the common ones; found out once. */
   features(): Promise<Features>;

@@ -65,6 +65,15 @@ export class Runtime {
     return this.backend.threads;
   }
 
+  /**
+   * How many of so many rows go through a network together where nothing trains.
+   *
+   * @param graph what the network makes of so many
+   */
+  rowsAtOnce(count: number, graph: (rows: number) => Value): number {
+    return this.backend.rowsAtOnce?.(count, graph) ?? Math.min(count, 16);
+  }
+
   /** A key of everything that its numbers and their times depend on: device, processor, threads, ORT's version. */
   get identity(): string {
     return this.backend.identity;

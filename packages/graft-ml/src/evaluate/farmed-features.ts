@@ -13,9 +13,6 @@ export interface FarmedFeaturesOptions extends ShardOptions {
   readonly base: string;
 }
 
-/** Images that go through the network together, as in one process. */
-const batchSize = 16;
-
 /**
  * What `classifier.features(images)` gives, to the bit, computed by a farm: shard by shard, in the order of the images.
  * A shard whose features are in the store is not computed again.
@@ -33,8 +30,8 @@ export async function* farmedFeatures(
   }
   const stray = farm.ship && images.find((image) => isOutside(base, image));
   if (stray) throw new UserError(`${stray.path} is not in ${base}, which is what workers are sent.`);
-  const size = Math.min(batchSize, images.length);
   const { runtime, preprocessing, pool } = classifier;
+  const size = runtime.rowsAtOnce(images.length, (rows) => classifier.featuresGraph(rows));
   const features = classifier.featuresGraph(size);
   const graph = await runtime.encode({ features });
   const { program, sent } = await shareProgram(farm.store, graph, { threads: runtime.threads, isOptimized: true });

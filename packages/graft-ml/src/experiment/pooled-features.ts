@@ -40,10 +40,9 @@ export interface PooledFeatures<I> {
   readonly cached: number;
 }
 
-/** Images that are computed at once. */
-const batchSize = 16;
 /** Bytes of the cache for the features of all backbones together, as by default in training. */
 const limit = 2 ** 31;
+const inputName = 'pixels';
 const outputName = 'features';
 
 /**
@@ -95,7 +94,7 @@ function featureGraph({ forward, variables, preprocessing }: FeatureExtractor) {
   };
 }
 
-const pixels = ({ crop }: Preprocessing, size: number) => input('pixels', 'u8', [size, 3, crop, crop]);
+const pixels = ({ crop }: Preprocessing, size: number) => input(inputName, 'u8', [size, 3, crop, crop]);
 
 /** The features of an image, by its position, or why it cannot be used. */
 type ComputedFeatures =
@@ -112,8 +111,9 @@ async function* computed(
   if (indices.length === 0) return;
   const { crop } = preprocessing;
   const variable = ({ name }: { readonly name: string }) => constant(variables[name]!, name);
-  const { scope } = Scope.root({ training: false, variable });
-  const program = await runtime.compile({ [outputName]: forward(scope, pixels(preprocessing, batchSize)) });
+  const graph = (size: number) => forward(Scope.root({ training: false, variable }).scope, pixels(preprocessing, size));
+  const batchSize = runtime.rowsAtOnce(indices.length, graph);
+  const program = await runtime.compile({ [outputName]: graph(batchSize) });
   const viewsFrom = (start: number) =>
     Promise.all(
       indices.slice(start, start + batchSize).map((index) =>
@@ -134,7 +134,7 @@ async function* computed(
       views.forEach((view, i) => {
         if (!(view instanceof ImageError)) batch.set(view, i * view.length);
       });
-      const results = await program.run({ pixels: tensor('u8', [batchSize, 3, crop, crop], batch) });
+      const results = await program.run({ [inputName]: tensor('u8', [batchSize, 3, crop, crop], batch) });
       const { data, shape } = results[outputName]!;
       if (!(data instanceof Float32Array)) throw new Error('pooledFeatures: the features are not f32');
       for (const [i, view] of views.entries()) {

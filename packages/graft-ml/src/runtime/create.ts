@@ -20,6 +20,7 @@ import { optionsOf } from './graph-options.ts';
 import { loadInPlace } from './in-place.ts';
 import { loadOrt, loadSession, ortVersion } from './ort.ts';
 import { overwriting } from './overwriting.ts';
+import { rowsAtOnce } from './rows-at-once.ts';
 import { shippedChoices } from './shipped-choices.ts';
 import { similarChoices } from './similar-choices.ts';
 import { timedSession } from './timed-session.ts';
@@ -32,6 +33,10 @@ addComparedPooling();
 dividing.divide = async (...step) => {
   const { stepInParts } = await import('@graft-ml/core/internal/fit/step-in-parts');
   return stepInParts(...step);
+};
+dividing.divideFeatures = async (...features) => {
+  const { featuresInTwo } = await import('@graft-ml/core/internal/fit/features-in-two');
+  return featuresInTwo(...features);
 };
 
 export interface NodeRuntimeOptions extends Omit<RuntimeOptions, 'store' | 'shipped' | 'similar'> {
@@ -120,6 +125,7 @@ export function cpuBackend(threads: number, session: InferenceSession.SessionOpt
     overwriting,
     loadTimed: (model) => loadTimed(model, threads),
     pair: threads % 2 === 0 ? pair : undefined,
+    rowsAtOnce: (count, graph) => rowsAtOnce(count, graph, threads),
     processorTime,
     features: () => {
       cpuFeatures ??= probeFeatures({ load, wrap });
