@@ -3,12 +3,12 @@ import type { DecodedAttribute } from '../graph/decoded.ts';
 import { dataType } from '../graph/onnx.ts';
 import {
   attributeType,
+  tensorField,
   writeAttribute,
   writeGraphName,
   writeModel,
   writeNode,
   writeSlot,
-  writeTensor,
 } from '../graph/onnx-wire.ts';
 import { bytesOf, type OnnxModel, typeCode } from './onnx-model.ts';
 
@@ -18,16 +18,16 @@ import { bytesOf, type OnnxModel, typeCode } from './onnx-model.ts';
  */
 export function writeOnnx({ opsets, metadata, nodes, initializers, inputs, outputs }: OnnxModel): Uint8Array {
   const graph = new BinaryWriter();
-  for (const [name, { dtype, shape, bytes }] of initializers) {
-    writeTensor(graph, { name, type: typeCode[dtype], shape, bytes }, 5);
-  }
+  const tensors = [...initializers].flatMap(([name, { dtype, shape, bytes }]) =>
+    tensorField({ name, type: typeCode[dtype], shape, bytes }),
+  );
   for (const node of nodes) {
     writeNode(graph, { ...node, name: node.name || undefined }, node.attributes, writeDecodedAttribute);
   }
   writeGraphName(graph);
   for (const { name, dtype, shape } of inputs) writeSlot(graph, 11, name, typeCode[dtype], shape);
   for (const { name, dtype, shape } of outputs) writeSlot(graph, 12, name, typeCode[dtype], shape);
-  return writeModel(graph, opsets, metadata);
+  return writeModel(graph, tensors, opsets, metadata);
 }
 
 function writeDecodedAttribute(w: BinaryWriter, key: string, attribute: DecodedAttribute): void {
@@ -62,7 +62,7 @@ function writeLongAttribute(w: BinaryWriter, key: string, attribute: DecodedAttr
       break;
     case 'tensor': {
       const { dtype, shape, data } = attribute.value;
-      writeTensor(w, { name: '', type: dataType[dtype], shape, bytes: bytesOf(data) }, 5);
+      for (const piece of tensorField({ name: '', type: dataType[dtype], shape, bytes: bytesOf(data) })) w.raw(piece);
       type(attributeType.tensor);
       break;
     }

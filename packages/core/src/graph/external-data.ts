@@ -3,6 +3,7 @@ import { UserError } from '../base/errors.ts';
 import { quote } from '../base/quote.ts';
 import { asOnnxError, readEntry } from './decode.ts';
 import { bytesOfTensor } from './decode-tensor.ts';
+import { concatenated } from './onnx-wire.ts';
 import { type Field, PartBudget, readMessage } from './protobuf.ts';
 
 /** The location of a tensor's numbers outside the model: `length` bytes from `offset` on in a file beside it. */
@@ -43,7 +44,7 @@ export function withExternalData(model: Uint8Array, contents: readonly Uint8Arra
   const chunks = rewritten(plain(model), route, (tensor) =>
     referenceOf(tensor, budget) ? inlined(tensor, contents[next++]!) : undefined,
   );
-  return joined(chunks ?? [model]);
+  return concatenated(chunks ?? [model]);
 }
 
 /** The bytes as a plain Uint8Array: a Buffer's `slice` does not copy. */
@@ -140,14 +141,4 @@ function inlined(tensor: Uint8Array, numbers: Uint8Array): Uint8Array[] {
   }
   const header = new BinaryWriter().tag(9, WireType.LengthDelimited).uint32(numbers.length).finish();
   return [...chunks, header, numbers];
-}
-
-function joined(chunks: readonly Uint8Array[]): Uint8Array {
-  const all = new Uint8Array(chunks.reduce((sum, chunk) => sum + chunk.length, 0));
-  let at = 0;
-  for (const chunk of chunks) {
-    all.set(chunk, at);
-    at += chunk.length;
-  }
-  return all;
 }

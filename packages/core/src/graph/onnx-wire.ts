@@ -70,14 +70,22 @@ export function writeAttribute(w: BinaryWriter, name: string, attribute: OnnxAtt
   w.join();
 }
 
-/** Writes a tensor as field `field` of the message that is being written: 5 of a graph and of an attribute. */
-export function writeTensor(w: BinaryWriter, { name, type, shape, bytes }: TensorFields, field: number): void {
-  w.tag(field, WireType.LengthDelimited).fork();
-  for (const dimension of shape) w.tag(1, WireType.Varint).int64(dimension);
-  w.tag(2, WireType.Varint).int32(type);
-  w.tag(8, WireType.LengthDelimited).string(name);
-  w.tag(9, WireType.LengthDelimited).bytes(bytes);
-  w.join();
+/**
+ * A tensor as field 5 of a graph or of an attribute, in two pieces: what comes before its numbers, and these as they are.
+ * A writer would copy them several times over.
+ */
+export function tensorField({ name, type, shape, bytes }: TensorFields): readonly [Uint8Array, Uint8Array] {
+  const fields = new BinaryWriter();
+  for (const dimension of shape) fields.tag(1, WireType.Varint).int64(dimension);
+  fields.tag(2, WireType.Varint).int32(type);
+  fields.tag(8, WireType.LengthDelimited).string(name);
+  fields.tag(9, WireType.LengthDelimited).uint32(bytes.length);
+  const before = fields.finish();
+  const header = new BinaryWriter()
+    .tag(5, WireType.LengthDelimited)
+    .uint32(before.length + bytes.length)
+    .raw(before);
+  return [header.finish(), bytes];
 }
 
 /** Writes an input (field 11) or an output (12) of a graph. A size that is open is written by its name. */
@@ -108,16 +116,19 @@ export function writeGraphName(graph: BinaryWriter): void {
   graph.tag(2, WireType.LengthDelimited).string('graft');
 }
 
-/** The model of a graph whose nodes, tensors, inputs and outputs are written. */
+/** The model of a graph whose nodes, inputs and outputs are written. Of its tensors it has the pieces. */
 export function writeModel(
   graph: BinaryWriter,
+  tensors: readonly Uint8Array[],
   opsets: Iterable<readonly [domain: string, version: number]>,
   metadata: Readonly<Record<string, string>>,
 ): Uint8Array {
+  const rest = graph.finish();
+  const length = tensors.reduce((sum, piece) => sum + piece.length, rest.length);
   const model = new BinaryWriter();
   model.tag(1, WireType.Varint).int64(irVersion);
   model.tag(2, WireType.LengthDelimited).string('graft');
-  model.tag(7, WireType.LengthDelimited).bytes(graph.finish());
+  const before = model.tag(7, WireType.LengthDelimited).uint32(length).finish();
   for (const [domain, version] of opsets) {
     model.tag(8, WireType.LengthDelimited).fork();
     model.tag(1, WireType.LengthDelimited).string(domain);
@@ -128,5 +139,16 @@ export function writeModel(
     model.tag(1, WireType.LengthDelimited).string(key);
     model.tag(2, WireType.LengthDelimited).string(text).join();
   }
-  return model.finish();
+  return concatenated([before, ...tensors, rest, model.finish()]);
+}
+
+/** The pieces in one array. */
+export function concatenated(pieces: readonly Uint8Array[]): Uint8Array {
+  const all = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    all.set(piece, at);
+    at += piece.length;
+  }
+  return all;
 }

@@ -3,12 +3,12 @@ import { type DType, type Tensor, type TensorType, tensor } from '../base/tensor
 import {
   type NodeFields,
   type OnnxAttribute,
+  tensorField,
   writeAttribute,
   writeGraphName,
   writeModel,
   writeNode,
   writeSlot,
-  writeTensor,
 } from './onnx-wire.ts';
 
 /**
@@ -38,7 +38,8 @@ export const dataType: { readonly [D in DType]: number } = { f32: 1, u8: 2, i32:
  * `MaxPool` and its indices, or a factor two gradients share, cost one kernel.
  */
 export class OnnxBuilder {
-  readonly #graph = new BinaryWriter();
+  /** The initializers, in pieces. */
+  readonly #tensors: Uint8Array[] = [];
   readonly #nodes = new Map<string, NodeRecord>();
   readonly #constants = new Map<string | Tensor, string>();
   readonly #onCpu = new Set<string>();
@@ -114,7 +115,7 @@ export class OnnxBuilder {
     if (known) return known;
     const name = ownName ?? this.#fresh();
     const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-    writeTensor(this.#graph, { name, type: dataType[dtype], shape, bytes }, 5);
+    this.#tensors.push(...tensorField({ name, type: dataType[dtype], shape, bytes }));
     if (ownName === undefined) this.#constants.set(key, name);
     return name;
   }
@@ -130,7 +131,7 @@ export class OnnxBuilder {
     outputs: readonly { name: string; type: TensorType; from: string }[],
     metadata: Readonly<Record<string, string>> = {},
   ): Uint8Array {
-    const graph = this.#graph;
+    const graph = new BinaryWriter();
     // An operator's first output is never optional, even where only a later one is wanted.
     for (const { outputs: names } of this.#nodes.values()) names[0] ||= this.#fresh();
     // A node that computes an output takes its public name. What is no node's, or has two names, goes through an
@@ -158,7 +159,7 @@ export class OnnxBuilder {
     for (const { name, type } of outputs) writeSlot(graph, 12, name, dataType[type.dtype], type.shape);
     const used = new Set(['', ...[...this.#nodes.values()].map(({ domain }) => domain)]);
     const opsets = Object.entries(domains).filter(([domain]) => used.has(domain));
-    return writeModel(graph, opsets, metadata);
+    return writeModel(graph, this.#tensors, opsets, metadata);
   }
 
   #fresh(): string {
