@@ -3,11 +3,11 @@ import { createRuntime } from 'graft-ml/internal/runtime/index';
 import { describe, expect, test } from 'vitest';
 import { gaussian, numbers } from '../../../../test/run.ts';
 import { collect, differing } from '../../../../test/training.ts';
-import type { Tensor } from '../base/tensor.ts';
+import { type Tensor, zeros } from '../base/tensor.ts';
 import { constant, input } from '../graph/index.ts';
 import { applyModel, getModel } from '../models/index.ts';
 import { batchNorm, type Forward, initialise, linear, Scope } from '../nn/index.ts';
-import { relu } from '../ops/index.ts';
+import { matmul, relu } from '../ops/index.ts';
 import { adamw } from '../optim/index.ts';
 import type { Runtime } from '../runtime/index.ts';
 import { manyFeatures } from './divided.ts';
@@ -78,11 +78,14 @@ test.each(['mobilenet_v3_small', 'densenet121'])(
   },
 );
 
-test('one session is left as it is where threads cannot be halved, or kernels are timed', async () => {
+test('one session is left as it is where threads cannot be halved, kernels are timed, or weights are large', async () => {
   const features = graphOf(networkOf('squeezenet1_1'));
   expect(await featuresInTwo(features, createRuntime({ threads: 1, cache: null }))).toBeNull();
   const timed = new TimedRuntime(createRuntime({ threads: 2, cache: null }), new Origins());
   expect(await featuresInTwo(features, timed)).toBeNull();
+  const weight = constant(zeros('f32', [8, 2 ** 23 + 1]));
+  const large = matmul(input(feedNames.input, 'f32', [size, 8]), weight);
+  expect(await featuresInTwo(large, counting().runtime)).toBeNull();
 });
 
 test('two sessions are opened for many rows alone, once, and end when they are released', async () => {

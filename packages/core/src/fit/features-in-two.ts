@@ -1,4 +1,4 @@
-import type { Value } from '../graph/index.ts';
+import { constantTensor, reachable, type Value } from '../graph/index.ts';
 import type { Runtime } from '../runtime/index.ts';
 import { compileGathering } from './compile-gathering.ts';
 import type { FeatureProgram } from './divided.ts';
@@ -6,16 +6,20 @@ import { TimedRuntime } from './profile/timed-runtime.ts';
 import { rowsFrom } from './source.ts';
 import { feedNames } from './step.ts';
 
+/** Of larger weights, in bytes, a second copy would cost more than it gains. */
+const largestWeights = 2 ** 28;
+
 /**
  * Features of frozen layers by two sessions side by side, each with half of the threads: while images are decoded, no
  * operator waits for a thread of its own that has no processor (docs/performance.md, "Frozen layers by a few images").
- * Null where threads cannot be halved, and where kernels are timed, which would count for a stage's steps.
+ * Null where threads cannot be halved, where the weights are too large to be in memory twice, and where kernels are timed,
+ * which would count for a stage's steps.
  *
  * @param features the graph for as many rows as one session takes at once
  */
 export async function featuresInTwo(features: Value, runtime: Runtime): Promise<FeatureProgram | null> {
   const { pair } = runtime.backend;
-  if (!pair || runtime instanceof TimedRuntime) return null;
+  if (!pair || runtime instanceof TimedRuntime || weightsOf(features) > largestWeights) return null;
   const size = features.shape[0]!;
   const program = await compileGathering(runtime, { sums: {}, results: { features } }, pair);
   return {
@@ -32,4 +36,8 @@ export async function featuresInTwo(features: Value, runtime: Runtime): Promise<
     },
     release: () => program.release(),
   };
+}
+
+function weightsOf(features: Value): number {
+  return reachable([features]).reduce((sum, value) => sum + (constantTensor(value)?.data.byteLength ?? 0), 0);
 }
