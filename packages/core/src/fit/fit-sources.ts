@@ -149,15 +149,19 @@ async function behindFrozen(
   };
   // Where not all is kept, what evaluation sees may still be.
   const keepsValidation = isKept || fits(memory, ofValidation, row);
+  const close = async () => {
+    await table.close();
+    await prefix.release();
+  };
   try {
     return {
       training: await opened(training, isInMemory, isKept),
       validation: await opened(validation, isInMemory || !isKept, keepsValidation),
-      close: async () => {
-        await table.close();
-        await prefix.release();
-      },
+      close,
     };
+  } catch (error) {
+    await close(); // what was computed until then stays in the table
+    throw error;
   } finally {
     await many.release();
   }

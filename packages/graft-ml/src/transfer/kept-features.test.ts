@@ -142,6 +142,29 @@ describe('features that were kept', () => {
     expect(new Set(kept).size).toBe(kept.length);
   });
 
+  test('are there for the next run where one is stopped before it has all', async () => {
+    vi.stubEnv('GRAFT_CACHE', fresh());
+    const shapes = await drawImages(join(root, 'many-shapes'), { perClass: 40 });
+    await runFolder(shapes, join(root, 'start'), { imageSize: 30, epochs: 1 });
+    const weights = join(root, 'start', 'best.safetensors');
+    const config = { ...smallRun, weights, strategy: 'partial', freezeTo: 'layer2', augment: 'none' } as const;
+    const stop = new AbortController();
+    const onPreparation = ({ stage, done }: { stage: string; done: number }) => {
+      if (stage === 'extracting features' && done > 0) stop.abort();
+    };
+    const options = { out: join(root, 'stopped'), signal: stop.signal, onPreparation };
+    for await (const _ of trainFolder(shapes, config, options));
+    const features = join(process.env.GRAFT_CACHE!, 'features');
+    const files = readdirSync(features, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.json'));
+    const kept = files.flatMap((name): string[] => JSON.parse(readFileSync(join(features, name), 'utf8')).keys);
+    expect(kept.length).toBeGreaterThanOrEqual(16);
+    expect(kept.length).toBeLessThan(120);
+    await runFolder(shapes, join(root, 'continued'), config);
+    vi.stubEnv('GRAFT_CACHE', fresh());
+    await runFolder(shapes, join(root, 'at-once'), config);
+    expectSameRun(join(root, 'at-once'), join(root, 'continued'));
+  });
+
   test('and are damaged change nothing in a run, which says so', async () => {
     vi.stubEnv('GRAFT_CACHE', fresh());
     const shapes = await drawImages(join(root, 'shapes'));
