@@ -82,6 +82,9 @@ export interface ClassifyOptions {
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
 }
 
+/** Images that are decoded at once, while the network takes those before: by fewer, it would wait for them more often. */
+const readAtOnce = 16;
+
 /** A trained network with everything it needs to look at images: preprocessing and class names. */
 export class ImageClassifier<I> {
   readonly classes: readonly string[];
@@ -178,15 +181,20 @@ export class ImageClassifier<I> {
     { signal, onProgress }: ClassifyOptions,
   ): AsyncGenerator<ImageOutput, void, undefined> {
     const size = this.#runtime.rowsAtOnce(images.length, (rows) => this.featuresGraph(rows));
-    let ahead = this.#views(images, 0, size);
+    const read = size * Math.ceil(readAtOnce / size);
+    let ahead = this.#views(images, 0, read);
+    let views: Awaited<typeof ahead> = [];
     for (let start = 0; start < images.length; start += size) {
       signal?.throwIfAborted();
-      const views = await ahead;
-      ahead = this.#views(images, start + size, size);
-      ahead.catch(() => {}); // a failure is said when its turn comes, and by nobody after an early return
-      const values = await this.#run(output, views, size);
+      if (start % read === 0) {
+        views = await ahead;
+        ahead = this.#views(images, start + read, read);
+        ahead.catch(() => {}); // a failure is said when its turn comes, and by nobody after an early return
+      }
+      const own = views.slice(start % read, (start % read) + size);
+      const values = await this.#run(output, own, size);
       const width = values.length / size;
-      for (const [i, view] of views.entries()) {
+      for (const [i, view] of own.entries()) {
         const path = this.#nameOf(images, start + i);
         if (view instanceof ImageError) yield { path, problem: view.problem };
         else yield { path, values: values.slice(i * width, (i + 1) * width) };

@@ -42,6 +42,8 @@ export interface PooledFeatures<I> {
 
 /** Bytes of the cache for the features of all backbones together, as by default in training. */
 const limit = 2 ** 31;
+/** Images that are decoded at once, while the network takes those before. */
+const readAtOnce = 16;
 const inputName = 'pixels';
 const outputName = 'features';
 
@@ -114,9 +116,10 @@ async function* computed(
   const graph = (size: number) => forward(Scope.root({ training: false, variable }).scope, pixels(preprocessing, size));
   const batchSize = runtime.rowsAtOnce(indices.length, graph);
   const program = await runtime.compile({ [outputName]: graph(batchSize) });
+  const read = batchSize * Math.ceil(readAtOnce / batchSize);
   const viewsFrom = (start: number) =>
     Promise.all(
-      indices.slice(start, start + batchSize).map((index) =>
+      indices.slice(start, start + read).map((index) =>
         pool.view(images[index]!, { kind: 'evaluation', preprocessing }, crop).catch((error: unknown) => {
           if (error instanceof ImageError) return error;
           throw error;
@@ -125,11 +128,15 @@ async function* computed(
     );
   try {
     let ahead = viewsFrom(0);
+    let decoded: Awaited<typeof ahead> = [];
     for (let start = 0; start < indices.length; start += batchSize) {
       signal?.throwIfAborted();
-      const views = await ahead;
-      ahead = viewsFrom(start + batchSize);
-      ahead.catch(() => {}); // a failure is said when its turn comes, and by nobody after an early return
+      if (start % read === 0) {
+        decoded = await ahead;
+        ahead = viewsFrom(start + read);
+        ahead.catch(() => {}); // a failure is said when its turn comes, and by nobody after an early return
+      }
+      const views = decoded.slice(start % read, (start % read) + batchSize);
       const batch = new Uint8Array(batchSize * 3 * crop * crop);
       views.forEach((view, i) => {
         if (!(view instanceof ImageError)) batch.set(view, i * view.length);
