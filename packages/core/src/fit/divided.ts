@@ -20,7 +20,7 @@ export interface FeatureProgram {
   release(): Promise<void>;
 }
 
-/** Compiles the graph of features for two sessions side by side; null where threads cannot be halved. */
+/** Compiles the graph of features for two sessions side by side; null where that does not pay or cannot be. */
 export type DivideFeatures = (features: Value, runtime: Runtime) => Promise<FeatureProgram | null>;
 
 /** How batches are divided. Null until it is set: a page, which has to be small, takes them whole. */
