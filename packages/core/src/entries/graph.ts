@@ -23,10 +23,13 @@ export {
   type Numbers,
   type OnnxAttribute,
   type OnnxBuilder,
+  type OnnxBuilderOptions,
   type OnnxNode,
   type Primitive,
   print,
   reachable,
+  type TensorFields,
+  type TensorWriter,
   typecheck,
   type Value,
 } from '../graph/index.ts';

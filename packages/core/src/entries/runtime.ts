@@ -4,6 +4,7 @@
  * @module @graft-ml/core/runtime
  */
 export type {
+  ConstantsInPlace,
   KernelTime,
   Overwriting,
   Session,

@@ -1,4 +1,5 @@
 import { type Features, OnnxBuilder } from './onnx.ts';
+import type { TensorWriter } from './onnx-wire.ts';
 import {
   constantName,
   constantTensor,
@@ -46,14 +47,16 @@ export interface EncodeOptions {
   readonly onCpu?: (value: Value) => boolean;
   /** Begins the names of the nodes of a value. Default: nodes have none. */
   readonly nameOf?: ((value: Value) => string) | undefined;
+  /** Writes the constants. Default: with their numbers. */
+  readonly writeTensor?: TensorWriter | undefined;
   /** Metadata of the model: texts by key. */
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
 /** Writes the outputs, with all that they depend on, as one ONNX model. @throws Error where two inputs share a name. */
 export function encode(outputs: Readonly<Record<string, Value>>, options: EncodeOptions = {}): EncodedGraph {
-  const { choose = () => undefined, features = new Set(), onCpu, nameOf, metadata = {} } = options;
-  const builder = new OnnxBuilder({ isBesideCpu: onCpu !== undefined });
+  const { choose = () => undefined, features = new Set(), onCpu, nameOf, writeTensor, metadata = {} } = options;
+  const builder = new OnnxBuilder({ isBesideCpu: onCpu !== undefined, features, writeTensor });
   const names = new Map<Value, string>();
   const inputs = new Map<string, TensorType>();
   for (const value of reachable(Object.values(outputs))) {

@@ -14,10 +14,11 @@ export type {
   Features,
   NodeOwner,
   OnnxBuilder,
+  OnnxBuilderOptions,
   OnnxNode,
 } from './onnx.ts';
 export { dataType } from './onnx.ts';
-export type { OnnxAttribute } from './onnx-wire.ts';
+export type { OnnxAttribute, TensorFields, TensorWriter } from './onnx-wire.ts';
 export { originals } from './originals.ts';
 export { print } from './print.ts';
 export { typecheck } from './typecheck.ts';

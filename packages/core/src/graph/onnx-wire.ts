@@ -70,22 +70,38 @@ export function writeAttribute(w: BinaryWriter, name: string, attribute: OnnxAtt
   w.join();
 }
 
+/** Writes a tensor as field 5 of a graph or of an attribute, in pieces. */
+export type TensorWriter = (tensor: TensorFields) => readonly Uint8Array[];
+
 /**
- * A tensor as field 5 of a graph or of an attribute, in two pieces: what comes before its numbers, and these as they are.
- * A writer would copy them several times over.
+ * In two pieces: what comes before its numbers, and these as they are. A writer would copy them several times over.
  */
-export function tensorField({ name, type, shape, bytes }: TensorFields): readonly [Uint8Array, Uint8Array] {
+export function tensorField(tensor: TensorFields): readonly [Uint8Array, Uint8Array] {
+  const { bytes } = tensor;
+  const before = startOf(tensor).tag(9, WireType.LengthDelimited).uint32(bytes.length).finish();
+  return [headerOf(before.length + bytes.length, before), bytes];
+}
+
+/** Without its numbers, which are the content of the file at `location`. */
+export function externalTensorField(tensor: TensorFields, location: string): readonly [Uint8Array] {
+  const w = startOf(tensor);
+  w.tag(13, WireType.LengthDelimited).fork();
+  w.tag(1, WireType.LengthDelimited).string('location');
+  w.tag(2, WireType.LengthDelimited).string(location).join();
+  const external = 1;
+  const fields = w.tag(14, WireType.Varint).int32(external).finish();
+  return [headerOf(fields.length, fields)];
+}
+
+function startOf({ name, type, shape }: TensorFields): BinaryWriter {
   const fields = new BinaryWriter();
   for (const dimension of shape) fields.tag(1, WireType.Varint).int64(dimension);
-  fields.tag(2, WireType.Varint).int32(type);
-  fields.tag(8, WireType.LengthDelimited).string(name);
-  fields.tag(9, WireType.LengthDelimited).uint32(bytes.length);
-  const before = fields.finish();
-  const header = new BinaryWriter()
-    .tag(5, WireType.LengthDelimited)
-    .uint32(before.length + bytes.length)
-    .raw(before);
-  return [header.finish(), bytes];
+  return fields.tag(2, WireType.Varint).int32(type).tag(8, WireType.LengthDelimited).string(name);
+}
+
+/** A field 5 of so many bytes, of which these are the first. */
+function headerOf(length: number, first: Uint8Array): Uint8Array {
+  return new BinaryWriter().tag(5, WireType.LengthDelimited).uint32(length).raw(first).finish();
 }
 
 /** Writes an input (field 11) or an output (12) of a graph. A size that is open is written by its name. */

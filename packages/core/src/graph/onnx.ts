@@ -3,6 +3,7 @@ import { type DType, type Tensor, type TensorType, tensor } from '../base/tensor
 import {
   type NodeFields,
   type OnnxAttribute,
+  type TensorWriter,
   tensorField,
   writeAttribute,
   writeGraphName,
@@ -48,11 +49,16 @@ export class OnnxBuilder {
    * CPU has are to be avoided.
    */
   readonly isBesideCpu: boolean;
+  /** Of the device that the graph is for; none where any may run it. */
+  readonly features: Features;
   #names = 0;
   #owner: NodeOwner | undefined;
+  readonly #writeTensor: TensorWriter;
 
-  constructor({ isBesideCpu = false }: { readonly isBesideCpu?: boolean } = {}) {
+  constructor({ isBesideCpu = false, features = new Set(), writeTensor = tensorField }: OnnxBuilderOptions = {}) {
     this.isBesideCpu = isBesideCpu;
+    this.features = features;
+    this.#writeTensor = writeTensor;
   }
 
   /**
@@ -104,6 +110,11 @@ export class OnnxBuilder {
     return this.node(operator, inputs, attributes, domain).output(0);
   }
 
+  /** The inputs of the node that computes a value; undefined for inputs of the graph and constants. */
+  inputsOf(name: string): readonly string[] | undefined {
+    return [...this.#nodes.values()].find(({ outputs }) => outputs.includes(name))?.inputs;
+  }
+
   /** An initializer with these numbers, under a name of its own or a made-up one. */
   constant(value: Tensor, ownName?: string): string {
     const { dtype, shape, data } = value;
@@ -115,7 +126,7 @@ export class OnnxBuilder {
     if (known) return known;
     const name = ownName ?? this.#fresh();
     const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-    this.#tensors.push(...tensorField({ name, type: dataType[dtype], shape, bytes }));
+    this.#tensors.push(...this.#writeTensor({ name, type: dataType[dtype], shape, bytes }));
     if (ownName === undefined) this.#constants.set(key, name);
     return name;
   }
@@ -132,6 +143,7 @@ export class OnnxBuilder {
     metadata: Readonly<Record<string, string>> = {},
   ): Uint8Array {
     const graph = new BinaryWriter();
+    this.#dropUnused(outputs.map(({ from }) => from));
     // An operator's first output is never optional, even where only a later one is wanted.
     for (const { outputs: names } of this.#nodes.values()) names[0] ||= this.#fresh();
     // A node that computes an output takes its public name. What is no node's, or has two names, goes through an
@@ -162,9 +174,24 @@ export class OnnxBuilder {
     return writeModel(graph, this.#tensors, opsets, metadata);
   }
 
+  /** What a lowering asked for without using it, because it found something better. */
+  #dropUnused(wanted: readonly string[]): void {
+    const used = new Set(wanted);
+    for (const [key, { inputs, outputs }] of [...this.#nodes].reverse()) {
+      if (outputs.some((name) => used.has(name))) for (const name of inputs) used.add(name);
+      else this.#nodes.delete(key);
+    }
+  }
+
   #fresh(): string {
     return `_${this.#names++}`;
   }
+}
+
+export interface OnnxBuilderOptions {
+  readonly isBesideCpu?: boolean;
+  readonly features?: Features;
+  readonly writeTensor?: TensorWriter | undefined;
 }
 
 /** The primitive that nodes are written for. */

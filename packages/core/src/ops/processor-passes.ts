@@ -1,7 +1,8 @@
 import { f32, sizeOf } from '../base/tensor.ts';
-import type { OnnxBuilder, Value } from '../graph/index.ts';
+import { constantTensor, type OnnxBuilder, type Value } from '../graph/index.ts';
 import { hasManyPixels } from './channels.ts';
 import { primitives } from './define.ts';
+import { transposedAxes } from './shape.ts';
 
 type Shorter = (b: OnnxBuilder, names: readonly string[], value: Value) => string | undefined;
 
@@ -44,6 +45,12 @@ export function shortenPasses(): void {
     const ones = b.emit('Expand', [b.constant(f32([], [1])), b.integers([1, rows])]);
     const product = b.emit('MatMul', [ones, b.emit('Reshape', [x!, b.integers([rows, columns])])]);
     return b.emit('Reshape', [product, b.integers(value.shape)]);
+  });
+  // The transpose of a constant would be made while the session opens, by one thread, as a third copy of the weights.
+  shorten('MatMul', 'onnx', (b, [x, w], { inputs: [, transposed] }) => {
+    const isFrozen = transposedAxes(transposed!)?.length === 2 && constantTensor(transposed!.inputs[0]!);
+    if (!isFrozen || transposed!.dtype !== 'f32' || !b.features.has('fusedMatMul')) return undefined;
+    return b.emit('FusedMatMul', [x!, b.inputsOf(w!)![0]!], { transB: 1 }, 'com.microsoft');
   });
   // min(max(x · steepest, 0), 1): a comparison that is cast takes two passes, `Sign` and `Where` longer than both.
   shorten('IsPositive', 'onnx', (b, [x], { dtype }) =>

@@ -1,6 +1,6 @@
 import type { Tensor as OrtTensor, TensorConstructor } from 'onnxruntime-common';
 import type { Tensor } from '../base/tensor.ts';
-import type { EncodedGraph, Features, Value } from '../graph/index.ts';
+import type { EncodedGraph, Features, TensorWriter, Value } from '../graph/index.ts';
 import type { GatheringThread, GatheringThreadOptions } from './gathering.ts';
 
 /**
@@ -56,6 +56,14 @@ export interface Overwriting {
   readonly overwritten: ReadonlySet<string>;
 }
 
+/** The constants of a model whose large ones stay where they are: a session reads them there, while it is opened. */
+export interface ConstantsInPlace {
+  /** Writes the constants of the model. */
+  readonly writeTensor: TensorWriter;
+  /** A session for the model with these constants. The caller releases it. */
+  load(model: Uint8Array): Promise<Session>;
+}
+
 /** Two sessions side by side, each with half of the threads. */
 export interface ThreadPair {
   /** A session of the thread that asks for it. The caller releases it. */
@@ -83,6 +91,8 @@ export interface Backend {
   readonly threads: number;
   /** A session for a model. The caller releases it. `place` is for devices beside the CPU. */
   load(model: Uint8Array, place?: SessionPlace): Promise<Session>;
+  /** For the constants of one model. Absent: a model has copies of them. */
+  constantsInPlace?(): ConstantsInPlace;
   /** A session of so many threads that leaves the processor to others as soon as a run ends. The caller releases it. */
   loadForTiming(model: Uint8Array, threads: number): Promise<Session>;
   /** A session whose kernels are timed. The caller releases it. Absent where kernels cannot be timed. */

@@ -1,4 +1,4 @@
-import { type EncodedGraph, encode, type Features, reachable, type Value } from '../graph/index.ts';
+import { type EncodedGraph, type EncodeOptions, encode, type Features, reachable, type Value } from '../graph/index.ts';
 import type { Agreement } from './agreement.ts';
 import type { Backend, Device } from './backend.ts';
 import type { Placement } from './placement.ts';
@@ -100,16 +100,21 @@ export class Runtime {
   async compile(outputs: Readonly<Record<string, Value>>): Promise<Program> {
     const { backend } = this;
     const { outputs: arranged, overwritten } = backend.overwriting?.(outputs) ?? { outputs };
-    const graph = await this.encode(arranged);
-    return new Program(await backend.load(graph.model, { onCpu: graph.onCpu }), graph, backend.wrap, overwritten);
+    const constants = backend.constantsInPlace?.();
+    const graph = await this.encode(arranged, { writeTensor: constants?.writeTensor });
+    const session = await (constants?.load(graph.model) ?? backend.load(graph.model, { onCpu: graph.onCpu }));
+    return new Program(session, graph, backend.wrap, overwritten);
   }
 
   /**
    * The ONNX graph that `compile` makes a session of, for sessions elsewhere: in other threads.
    *
-   * @param nameOf begins the names of the nodes of a value, on a device whose kernels are not checked. Default: none.
+   * @param options `nameOf` counts on devices whose kernels are not checked
    */
-  async encode(outputs: Readonly<Record<string, Value>>, nameOf?: (value: Value) => string): Promise<EncodedGraph> {
+  async encode(
+    outputs: Readonly<Record<string, Value>>,
+    options: Pick<EncodeOptions, 'nameOf' | 'writeTensor'> = {},
+  ): Promise<EncodedGraph> {
     const features = await this.backend.features();
     const { onCheck } = this.#options;
     const agreement = await this.#options.agreement?.();
@@ -129,7 +134,7 @@ export class Runtime {
       if (chosen !== undefined && key !== '') this.#used[key] = chosen;
       return chosen;
     };
-    if (!agreement) return encode(renamed, { choose, features, nameOf });
+    if (!agreement) return encode(renamed, { ...options, choose, features });
     for (const value of reachable(Object.values(outputs))) {
       const placement = agreement.placement(value, choose(value));
       if (placement) this.#placements.set(placement.key, placement);

@@ -13,6 +13,7 @@ import { type ChoiceStore, everyLowering, timingMethod } from '@graft-ml/core/in
 import type { InferenceSession } from 'onnxruntime-common';
 import { defaultCache } from '../cache/folder-cache.ts';
 import { availableCores } from '../files/own-process.ts';
+import { constantsInPlace } from './constants-in-place.ts';
 import { cudaBackend } from './cuda.ts';
 import { chooseDevice, type DeviceName } from './devices.ts';
 import { openGatheringThread } from './gathering-thread.ts';
@@ -103,8 +104,15 @@ let cpuFeatures: Promise<Features> | undefined;
 
 /** ORT's processor kernels in this process. */
 export function cpuBackend(threads: number, session: InferenceSession.SessionOptions = {}): Backend {
-  const loadWith = (model: Uint8Array, count: number, further: InferenceSession.SessionOptions = {}) =>
-    loadInPlace((bytes) => loadSession(bytes, count, mergedOptions(optionsOf(model), session, further)), model);
+  const loadWith = (
+    model: Uint8Array,
+    count: number,
+    further: InferenceSession.SessionOptions = {},
+    bytes = model.length,
+  ) => {
+    const options = mergedOptions(optionsOf(bytes), session, further);
+    return loadInPlace((whole) => loadSession(whole, count, options), model, bytes);
+  };
   const load = (model: Uint8Array) => loadWith(model, threads);
   const loadTimed = (model: Uint8Array, count: number) => timedSession((options) => loadWith(model, count, options));
   const half = threads / 2;
@@ -112,7 +120,11 @@ export function cpuBackend(threads: number, session: InferenceSession.SessionOpt
     load: (model) => loadWith(model, half),
     loadTimed: (model) => loadTimed(model, half),
     open: (graph, how) =>
-      openGatheringThread(graph, { ...how, threads: half, options: mergedOptions(optionsOf(graph.model), session) }),
+      openGatheringThread(graph, {
+        ...how,
+        threads: half,
+        options: mergedOptions(optionsOf(graph.model.length), session),
+      }),
   };
   const wrap = wrapWith(loadOrt().Tensor);
   return {
@@ -121,6 +133,7 @@ export function cpuBackend(threads: number, session: InferenceSession.SessionOpt
     wrap,
     threads,
     load,
+    constantsInPlace: () => constantsInPlace((model, bytes, options) => loadWith(model, threads, options, bytes)),
     loadForTiming: (model, count) => loadWith(model, count),
     overwriting,
     loadTimed: (model) => loadTimed(model, threads),

@@ -20,12 +20,16 @@ type Load = (model: Uint8Array) => Promise<InferenceSession>;
 /** A session as far as it is used here, whose outputs are all written into given tensors. */
 export type SessionInPlace = Session & Pick<InferenceSession, 'endProfiling'>;
 
-/** Bytes of a model from which on it holds its weights, and returns little beside them, as a frozen network does. */
+/** Bytes from which on a model holds its weights, and returns little beside them, as a frozen network does. */
 const largeModel = 2 ** 24;
 
-/** A session that copies no output. Where this build of ORT copies them by other rules, it is one like any other. */
-export async function loadInPlace(load: Load, model: Uint8Array): Promise<SessionInPlace> {
-  const error = model.length < largeModel ? await expectedError() : undefined;
+/**
+ * A session that copies no output. Where this build of ORT copies them by other rules, it is one like any other.
+ *
+ * @param bytes of the model with all of its constants
+ */
+export async function loadInPlace(load: Load, model: Uint8Array, bytes = model.length): Promise<SessionInPlace> {
+  const error = bytes < largeModel ? await expectedError() : undefined;
   return error === undefined ? load(model) : sessionInPlace(await load(withSequenceOutput(model, sequence)), error);
 }
 

@@ -49,7 +49,7 @@ export class TimedRuntime extends Runtime {
   override async encode(outputs: Readonly<Record<string, Value>>): Promise<EncodedGraph> {
     if (!isTraining(outputs)) return this.#own.encode(outputs);
     const timed = new TimedProgram(outputs, this.#origins);
-    const graph = await this.#own.encode(outputs, timed.nameOf);
+    const graph = await this.#own.encode(outputs, { nameOf: timed.nameOf });
     this.#timed.set(graph, timed);
     this.programs.push(timed);
     return graph;
