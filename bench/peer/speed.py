@@ -1,5 +1,5 @@
-"""PyTorch's side of `npm run bench`: a training step or a forward pass of a torchvision classifier, from the weights and
-images that Graft's side wrote, as often as each line asks for it.
+"""PyTorch's side of `npm run bench`: a training step or a forward pass of a torchvision classifier, from weights and
+images in a folder, as often as each line asks for it.
 
 python3 speed.py '{"work": {…}, "threads": 2, "folder": "…", "layout": "channels_last", "cached": false, "compile": false}'
 """
@@ -24,7 +24,7 @@ torch.set_num_threads(request["threads"])
 layout = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}[request["layout"]]
 
 tensors, metadata = read_safetensors(Path(request["folder"]) / "start.safetensors")
-images = tensors.pop("batch/images").contiguous(memory_format=layout)
+images = tensors.pop("batch/images").clone(memory_format=layout)
 labels = torch.arange(work["batch"])
 model = getattr(torchvision.models, work["model"])(weights=None)
 missing, unexpected = model.load_state_dict(tensors, strict=False)

@@ -1,5 +1,5 @@
-"""PyTorch's side of `npm run bench`: an outer step of MAML, first-order MAML or prototypical networks on conv-4, from the
-weights and episodes that Graft's side wrote, as often as each line asks for it.
+"""PyTorch's side of `npm run bench`: an outer step of MAML, first-order MAML or prototypical networks on conv-4, from
+weights and episodes in a folder, as often as each line asks for it.
 
 Three forms: `eager` (functional, task after task), `vmap` (torch.func over all tasks at once) and `compiled` (the latter
 through torch.compile).

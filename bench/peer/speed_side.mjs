@@ -1,5 +1,5 @@
 /*
- * What the peers of `npm run bench` in JavaScript have in common: reading what Graft's side wrote, and taking turns. They
+ * What the peers of `npm run bench` in JavaScript have in common: reading what all sides start from, and taking turns. They
  * are installed in a folder of their own, which the request names: none of them is a dependency of Graft.
  */
 import { readFileSync } from 'node:fs';

@@ -12,16 +12,18 @@ DTYPES = {"F32": np.float32, "U8": np.uint8, "I64": np.int64}
 
 
 def read_safetensors(path):
-    """The tensors of a file by name, and its metadata."""
+    """The tensors of a file by name, over one block of memory, and its metadata."""
     with open(path, "rb") as file:
         header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
-        body = file.read()
+        body = bytearray(path.stat().st_size - file.tell())
+        file.readinto(body)
     metadata = header.pop("__metadata__", {})
     tensors = {}
     for name, entry in header.items():
         start, end = entry["data_offsets"]
-        array = np.frombuffer(body[start:end], dtype=DTYPES[entry["dtype"]]).reshape(entry["shape"])
-        tensors[name] = torch.from_numpy(array.copy())
+        dtype = np.dtype(DTYPES[entry["dtype"]])
+        array = np.frombuffer(body, dtype, (end - start) // dtype.itemsize, start)
+        tensors[name] = torch.from_numpy(array.reshape(entry["shape"]))
     return tensors, metadata
 
 

@@ -1,7 +1,9 @@
+import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { median } from '../harness.ts';
 import type { SideRequest } from './graft-side.ts';
 import { type PeerPlaces, type Tried, trySettings, type Way, waysOf } from './peers.ts';
@@ -30,7 +32,7 @@ const fewestTurns = 5;
  */
 const tolerances = { logits: 1e-3, losses: 0.05 };
 
-const graftSide = fileURLToPath(new URL('./graft-side.js', import.meta.url));
+const program = (name: string) => fileURLToPath(new URL(`./${name}.js`, import.meta.url));
 
 /**
  * Times a work with Graft and with each way of its peers, in turns. A way that does not work on this machine is left out.
@@ -43,7 +45,11 @@ export async function compare(work: Work, options: CompareOptions): Promise<Row>
   const load = loadavg()[0]!;
   const sides = new Map<string, Side>();
   try {
-    const graft = await startSide({ command: process.execPath, args: [graftSide, JSON.stringify(request)] });
+    await promisify(execFile)(process.execPath, [program('start'), JSON.stringify(request)]);
+    const graft = await startSide({
+      command: process.execPath,
+      args: [program('graft-side'), JSON.stringify(request)],
+    });
     sides.set('Graft', graft);
     for (const way of waysOf(work, options)) {
       const best = (await settingsOf(way, work, request, options))[0];

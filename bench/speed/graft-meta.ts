@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Tensor } from '@graft-ml/core/internal/base/tensor';
 import { writeSafetensorsFile } from 'graft-ml/internal/checkpoint/safetensors-file';
-import { contenderOf, episodes, metaStepWork, sessionsInWorkers } from '../meta-work.ts';
+import { contenderOf, episodes, type MetaStepWork, metaStepWork, sessionsInWorkers } from '../meta-work.ts';
 import type { OpenWork } from './graft-side.ts';
 import type { MetaWork } from './works.ts';
 
@@ -9,17 +9,19 @@ import type { MetaWork } from './works.ts';
 const checkedSteps = 2;
 
 /** An outer step of meta-training as `graft meta train` takes it, with the tasks in parallel. */
-export async function openMeta(work: MetaWork, threads: number, folder: string): Promise<OpenWork> {
-  const { kind, side, filters, way, shots, queries, innerSteps, tasks } = work;
-  const step = metaStepWork({
-    ...{ threads, tasks, side, filters, innerSteps },
-    shape: { way, shots, queries },
-    order: kind === 'maml' ? 2 : 1,
-    halving: 'max-pool',
-    learner: kind === 'protonet' ? 'protonet' : 'maml',
-  });
+export async function openMeta(work: MetaWork, threads: number): Promise<OpenWork> {
+  const step = stepOf(work, threads);
+  const check: number[] = [];
+  const contender = await contenderOf(step, await sessionsInWorkers(step), (loss) => check.push(loss));
+  await contender.time(checkedSteps);
+  return { check: check.slice(), step: () => contender.time(1), close: contender.close };
+}
+
+/** Writes what the peer starts from: the first weights and the images of every task's episode. */
+export async function writeMetaStart(folder: string, work: MetaWork): Promise<void> {
+  const step = stepOf(work, 1);
   const source = episodes(step);
-  const images = Array.from({ length: tasks }, (_, task): [string, Tensor][] => {
+  const images = Array.from({ length: work.tasks }, (_, task): [string, Tensor][] => {
     const { support, query } = source.draw(step.shape, [task]);
     return [
       [`batch/support/${task}`, support],
@@ -30,8 +32,15 @@ export async function openMeta(work: MetaWork, threads: number, folder: string):
     ...step.initial,
     ...Object.fromEntries(images.flat()),
   });
-  const check: number[] = [];
-  const contender = await contenderOf(step, await sessionsInWorkers(step), (loss) => check.push(loss));
-  await contender.time(checkedSteps);
-  return { check: check.slice(), step: () => contender.time(1), close: contender.close };
+}
+
+function stepOf(work: MetaWork, threads: number): MetaStepWork {
+  const { kind, side, filters, way, shots, queries, innerSteps, tasks } = work;
+  return metaStepWork({
+    ...{ threads, tasks, side, filters, innerSteps },
+    shape: { way, shots, queries },
+    order: kind === 'maml' ? 2 : 1,
+    halving: 'max-pool',
+    learner: kind === 'protonet' ? 'protonet' : 'maml',
+  });
 }

@@ -1,20 +1,8 @@
-import { join } from 'node:path';
 import { constant, input } from '@graft-ml/core/graph';
-import { randomStream } from '@graft-ml/core/internal/base/random';
-import {
-  f32,
-  i64,
-  type Shape,
-  sizeOf,
-  type Tensor,
-  type Tensors,
-  tensor,
-  zeros,
-} from '@graft-ml/core/internal/base/tensor';
+import { i64, sizeOf, type Tensor, type Tensors, tensor, zeros } from '@graft-ml/core/internal/base/tensor';
 import { cutBefore, prefixGraph } from '@graft-ml/core/internal/fit/cut';
 import { batchNormOf, compileStep } from '@graft-ml/core/internal/fit/image-stage';
 import { parameterTable } from '@graft-ml/core/internal/fit/network';
-import { selected } from '@graft-ml/core/internal/fit/selection';
 import { rowsFrom } from '@graft-ml/core/internal/fit/source';
 import {
   feedNames,
@@ -25,17 +13,16 @@ import {
   type TrainingStepOptions,
   variablesOf,
 } from '@graft-ml/core/internal/fit/step';
-import { backboneBlocks, defaultFreezeTo } from '@graft-ml/core/internal/recipe/strategy-stages';
-import { applyModel, getModel } from '@graft-ml/core/models';
-import { crossEntropyLoss, drawNoise, initialise, type Noise, Scope } from '@graft-ml/core/nn';
+import { backboneBlocks } from '@graft-ml/core/internal/recipe/strategy-stages';
+import { getModel } from '@graft-ml/core/models';
+import { crossEntropyLoss, drawNoise, type Noise, Scope } from '@graft-ml/core/nn';
 import { sgd } from '@graft-ml/core/optim';
 import { type Runtime, State, scalar } from '@graft-ml/core/runtime';
-import { writeSafetensorsFile } from 'graft-ml/internal/checkpoint/safetensors-file';
 import { createRuntime } from 'graft-ml/internal/runtime/index';
 import type { OpenWork } from './graft-side.ts';
+import { makeStart, type NetworkStart, networkOf, numClasses, readStart } from './network-start.ts';
 import type { NetworkWork } from './works.ts';
 
-const numClasses = 1000;
 const learningRate = 1e-4;
 /** Steps whose losses must agree with the peer's: before and after the first update. */
 const checkedSteps = 2;
@@ -46,25 +33,14 @@ const checkedSteps = 2;
  */
 export async function openNetwork(work: NetworkWork, threads: number, folder: string): Promise<OpenWork> {
   const runtime = createRuntime({ threads });
-  const start = startOf(work);
-  const { weights, images, trained } = start;
-  await writeSafetensorsFile(
-    join(folder, 'start.safetensors'),
-    { ...weights, 'batch/images': images },
-    {
-      trained: JSON.stringify([...trained]),
-    },
-  );
+  const start = await readStart(folder);
   if (work.kind === 'frozen') return openForward(work, runtime, start);
   return openStep(work, runtime, start);
 }
 
 /** The forward pass, by as many images at a time as Graft takes wherever layers do not train. */
-async function openForward(
-  work: NetworkWork,
-  runtime: Runtime,
-  { network, weights, images }: Start,
-): Promise<OpenWork> {
+async function openForward(work: NetworkWork, runtime: Runtime, { weights, images }: NetworkStart): Promise<OpenWork> {
+  const network = networkOf(work);
   const graph = (rows: number) => {
     const { scope } = Scope.root({ training: false, variable: ({ name }) => constant(weights[name]!) });
     return network.forward(scope, input(feedNames.input, 'f32', [rows, ...network.input.shape]));
@@ -84,68 +60,14 @@ async function openForward(
 
 /** A step of the last blocks of a backbone, from the features of their images, and the head. */
 export function openLastBlocks(work: NetworkWork, blocks: number, runtime: Runtime): Promise<OpenWork> {
-  const start = startOf(work);
-  const table = parameterTable(start.network, getModel(work.model));
+  const table = parameterTable(networkOf(work), getModel(work.model));
   const first = table.blocks.get(backboneBlocks(table).at(-blocks)!)!;
   const names = [...table.parameters.keys()];
   const trained = new Set(names.slice(names.findIndex((name) => first.includes(name))));
-  return openStep(work, runtime, { ...start, trained });
+  return openStep(work, runtime, { ...makeStart(work), trained });
 }
 
-function startOf(work: NetworkWork): Start {
-  const network = networkOf(work);
-  return {
-    network,
-    weights: withoutZeros(initialise(variablesOf(network).values(), 0)),
-    images: normal([work.batch, 3, work.side, work.side], 'images'),
-    trained: trainedNames(work, network),
-  };
-}
-
-function networkOf({ model: name, side }: NetworkWork): Network {
-  const model = getModel(name);
-  return {
-    input: { dtype: 'f32', shape: [3, side, side] },
-    forward: (s, x) => applyModel(model, s, x, { numClasses }),
-    isRowwise: model.isRowwise,
-  };
-}
-
-/** Random numbers in place of weights that start at zero, which would hide mistakes behind them (the head of ViT). */
-function withoutZeros(weights: Tensors): Tensors {
-  const isZero = ({ dtype, shape, data }: Tensor) =>
-    dtype === 'f32' && shape.length > 1 && data.every((value) => Number(value) === 0);
-  return Object.fromEntries(
-    Object.entries(weights).map(([name, value]) => [name, isZero(value) ? normal(value.shape, name, 0.02) : value]),
-  );
-}
-
-function normal(shape: Shape, name: string, deviation = 1): Tensor {
-  const stream = randomStream(0, 'bench', name);
-  return f32(
-    shape,
-    Array.from({ length: sizeOf(shape) }, () => deviation * stream.normal()),
-  );
-}
-
-/** The parameters that a step changes: all, those of the last third of the blocks and the head, or the head's. */
-function trainedNames({ kind, model }: NetworkWork, network: Network): ReadonlySet<string> {
-  const table = parameterTable(network, getModel(model));
-  if (kind === 'head') return table.head;
-  if (kind !== 'last-third') return new Set(table.parameters.keys());
-  const names = [...table.parameters.keys()];
-  const frozen = selected('freezeTo', defaultFreezeTo(table), table);
-  return new Set([...names.slice(names.findLastIndex((name) => frozen.has(name)) + 1), ...table.head]);
-}
-
-interface Start {
-  readonly network: Network;
-  readonly weights: Tensors;
-  readonly images: Tensor;
-  readonly trained: ReadonlySet<string>;
-}
-
-async function openStep(work: NetworkWork, runtime: Runtime, start: Start): Promise<OpenWork> {
+async function openStep(work: NetworkWork, runtime: Runtime, start: NetworkStart): Promise<OpenWork> {
   const { weights, trained } = start;
   const { network, inputs } = await behindTheCut(work, runtime, start);
   const variables = variablesOf(network);
@@ -194,10 +116,12 @@ function keepAll(noise: readonly Noise[]): Tensors {
 
 /** The trained part of the network with its input: the images, or their features where the layers before are frozen. */
 async function behindTheCut(
-  { batch }: NetworkWork,
+  work: NetworkWork,
   runtime: Runtime,
-  { network, weights, images, trained }: Start,
+  { weights, images, trained }: NetworkStart,
 ): Promise<{ network: Network; inputs: Tensor }> {
+  const { batch } = work;
+  const network = networkOf(work);
   const cut = cutBefore(network, (name) => trained.has(name));
   if (!cut) return { network, inputs: images };
   const features = prefixGraph(network, cut.endpoint, batch, ({ name }) => constant(weights[name]!));

@@ -1,6 +1,6 @@
 /*
- * Graft's side of a comparison: sets a work up, writes the weights and images it starts from to a folder, says that it is
- * ready, and takes as many steps as each line asks for:
+ * Graft's side of a comparison: sets a work up from the weights and images in a folder, says that it is ready, and takes as
+ * many steps as each line asks for:
  *   node dist/bench/speed/graft-side.js '{"work": {…}, "threads": 2, "folder": "…"}'
  */
 import { createInterface } from 'node:readline';
@@ -14,7 +14,7 @@ import { isMeta, type Work } from './works.ts';
 export interface SideRequest {
   readonly work: Work;
   readonly threads: number;
-  /** The folder for what the other side starts from. */
+  /** The folder with what both sides start from. */
   readonly folder: string;
 }
 
@@ -33,7 +33,7 @@ const processorTime = () => {
 
 const request = JSON.parse(process.argv[2]!) as SideRequest;
 const { work, threads, folder } = request;
-const open = isMeta(work) ? await openMeta(work, threads, folder) : await openNetwork(work, threads, folder);
+const open = isMeta(work) ? await openMeta(work, threads) : await openNetwork(work, threads, folder);
 const ready: Ready = {
   versions: { node: process.version, onnxruntime: ortVersion() },
   check: open.check,
