@@ -6,6 +6,7 @@
 export type {
   ConstantsInPlace,
   KernelTime,
+  LoadSession,
   Overwriting,
   Session,
   SessionPlace,

@@ -20,7 +20,7 @@ type Fault = 'wrong' | 'throws' | 'no kernel';
  * without the fault.
  */
 function faulty(faults: Readonly<Record<string, Fault>>): Backend & { readonly sessions: () => number } {
-  const { constantsInPlace, ...cpu } = cpuBackend(1); // whose sessions would not go through `load`
+  const cpu = cpuBackend(1);
   let sessions = 0;
   return {
     ...cpu,

@@ -64,6 +64,16 @@ export interface ConstantsInPlace {
   load(model: Uint8Array): Promise<Session>;
 }
 
+export interface LoadSession {
+  /** A session for a model. The caller releases it. `place` is for devices beside the CPU. */
+  (model: Uint8Array, place?: SessionPlace): Promise<Session>;
+  /**
+   * For the constants of one model. Absent: a model has copies of them. What wraps another backend's `load` has this
+   * only if it says so.
+   */
+  readonly constantsInPlace?: () => ConstantsInPlace;
+}
+
 /** Two sessions side by side, each with half of the threads. */
 export interface ThreadPair {
   /** A session of the thread that asks for it. The caller releases it. */
@@ -89,10 +99,7 @@ export interface Backend {
   readonly identity: string;
   /** Threads inside one operator. */
   readonly threads: number;
-  /** A session for a model. The caller releases it. `place` is for devices beside the CPU. */
-  load(model: Uint8Array, place?: SessionPlace): Promise<Session>;
-  /** For the constants of one model. Absent: a model has copies of them. */
-  constantsInPlace?(): ConstantsInPlace;
+  readonly load: LoadSession;
   /** A session of so many threads that leaves the processor to others as soon as a run ends. The caller releases it. */
   loadForTiming(model: Uint8Array, threads: number): Promise<Session>;
   /** A session whose kernels are timed. The caller releases it. Absent where kernels cannot be timed. */

@@ -100,7 +100,7 @@ export class Runtime {
   async compile(outputs: Readonly<Record<string, Value>>): Promise<Program> {
     const { backend } = this;
     const { outputs: arranged, overwritten } = backend.overwriting?.(outputs) ?? { outputs };
-    const constants = backend.constantsInPlace?.();
+    const constants = backend.load.constantsInPlace?.();
     const graph = await this.encode(arranged, { writeTensor: constants?.writeTensor });
     const session = await (constants?.load(graph.model) ?? backend.load(graph.model, { onCpu: graph.onCpu }));
     return new Program(session, graph, backend.wrap, overwritten);

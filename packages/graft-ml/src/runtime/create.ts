@@ -113,7 +113,9 @@ export function cpuBackend(threads: number, session: InferenceSession.SessionOpt
     const options = mergedOptions(optionsOf(bytes), session, further);
     return loadInPlace((whole) => loadSession(whole, count, options), model, bytes);
   };
-  const load = (model: Uint8Array) => loadWith(model, threads);
+  const load = Object.assign((model: Uint8Array) => loadWith(model, threads), {
+    constantsInPlace: () => constantsInPlace((model, bytes, options) => loadWith(model, threads, options, bytes)),
+  });
   const loadTimed = (model: Uint8Array, count: number) => timedSession((options) => loadWith(model, count, options));
   const half = threads / 2;
   const pair: ThreadPair = {
@@ -133,7 +135,6 @@ export function cpuBackend(threads: number, session: InferenceSession.SessionOpt
     wrap,
     threads,
     load,
-    constantsInPlace: () => constantsInPlace((model, bytes, options) => loadWith(model, threads, options, bytes)),
     loadForTiming: (model, count) => loadWith(model, count),
     overwriting,
     loadTimed: (model) => loadTimed(model, threads),

@@ -37,17 +37,7 @@ const idle = [
 /** Bytes of a model, constants included, from which on it holds weights. */
 const withWeights = 2 ** 20;
 
-/**
- * The options of a session for a model of so many bytes: those of a training step where it holds no weights.
- *
- * There ORT plans no memory. Its plan of a whole run is made after the first, and is one more block beside the memory
- * that the first run took piece by piece, which stays: with it a step takes up to twice the memory, and the second step
- * up to three times as long as any other, for steps that are as a rule 0 to 3 % faster.
- *
- * Kernels lay weights out anew for themselves when a session opens. What they were made of goes back to the system then;
- * ORT's arena would keep it.
- */
+/** The options of a session for a model of so many bytes: those of a training step where it holds no weights. */
 export function optionsOf(bytes: number): InferenceSession.SessionOptions {
-  if (bytes >= withWeights) return { extra: { 'session.use_device_allocator_for_initializers': '1' } };
-  return { enableMemPattern: false, extra: { optimization: { disable_specified_optimizers: idle.join(';') } } };
+  return bytes >= withWeights ? {} : { extra: { optimization: { disable_specified_optimizers: idle.join(';') } } };
 }

@@ -82,7 +82,13 @@ function isTelemetryOff(): boolean {
   return environmentVariables?.ORT_DISABLE_TELEMETRY === '1';
 }
 
-/** A session on the processor. */
+/** Weights that kernels lay out anew for themselves go back to the system; ORT's arena would keep what they were made of. */
+const returnsWeights = { 'session.use_device_allocator_for_initializers': '1' };
+
+/**
+ * A session on the processor. It plans no memory: a plan of a whole run is made after the first, and is one more block
+ * beside the memory that the first run took piece by piece, which stays (docs/performance.md, "The memory of a step").
+ */
 export function loadSession(
   model: Uint8Array,
   threads: number,
@@ -93,7 +99,9 @@ export function loadSession(
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
     graphOptimizationLevel: 'all',
+    enableMemPattern: false,
     logSeverityLevel: 4, // what goes wrong is thrown, too
     ...options,
+    extra: { ...returnsWeights, ...options.extra },
   });
 }

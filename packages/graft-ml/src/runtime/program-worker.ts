@@ -19,10 +19,7 @@ const { graph, shared, threads, timing } = Tinypool.workerData as ProgramThreadD
 // ORT's optimizers find nothing in an unrolled inner loop that makes it faster, and take five times as long to look for
 // it as all else (docs/performance.md). A plan of its memory would double it (`graph-options.ts`).
 const load = (options: InferenceSession.SessionOptions = {}) =>
-  loadInPlace(
-    (model) => loadSession(model, threads, { graphOptimizationLevel: 'disabled', enableMemPattern: false, ...options }),
-    graph.model,
-  );
+  loadInPlace((model) => loadSession(model, threads, { graphOptimizationLevel: 'disabled', ...options }), graph.model);
 const timed = timing && timedSession(load);
 const program = (timed ?? load()).then((opened) => new Program(opened, graph, wrapWith(loadOrt().Tensor)));
 // ORT reads no shared memory, so each thread has a copy.
