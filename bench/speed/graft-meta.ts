@@ -1,8 +1,8 @@
-import { join } from 'node:path';
 import type { Tensor } from '@graft-ml/core/internal/base/tensor';
 import { writeSafetensorsFile } from 'graft-ml/internal/checkpoint/safetensors-file';
 import { contenderOf, episodes, type MetaStepWork, metaStepWork, sessionsInWorkers } from '../meta-work.ts';
 import type { OpenWork } from './graft-side.ts';
+import { startFile } from './network-start.ts';
 import type { MetaWork } from './works.ts';
 
 /** Steps whose losses must agree with the peer's: before and after the first update. */
@@ -28,7 +28,7 @@ export async function writeMetaStart(folder: string, work: MetaWork): Promise<vo
       [`batch/query/${task}`, query],
     ];
   });
-  await writeSafetensorsFile(join(folder, 'start.safetensors'), {
+  await writeSafetensorsFile(startFile(folder), {
     ...step.initial,
     ...Object.fromEntries(images.flat()),
   });

@@ -22,7 +22,8 @@ export interface NetworkStart {
 }
 
 const imagesName = 'batch/images';
-const startFile = (folder: string) => join(folder, 'start.safetensors');
+/** The file that both sides read. */
+export const startFile = (folder: string) => join(folder, 'start.safetensors');
 
 /** Random weights and images, the same ones every time. */
 export function makeStart(work: NetworkWork): NetworkStart {

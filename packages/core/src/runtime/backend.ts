@@ -64,6 +64,7 @@ export interface ConstantsInPlace {
   load(model: Uint8Array): Promise<Session>;
 }
 
+/** How a backend makes sessions. */
 export interface LoadSession {
   /** A session for a model. The caller releases it. `place` is for devices beside the CPU. */
   (model: Uint8Array, place?: SessionPlace): Promise<Session>;
